@@ -1,0 +1,44 @@
+# An index of what can be done here; each target is a few lines, the work is in Go.
+SHELL := /bin/sh
+GO ?= go
+EDITION ?= standard
+VERSION := $(shell cat VERSION)
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/internal/version.Commit=$(COMMIT)
+export CGO_ENABLED = 0
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+.PHONY: help check-go build iso boot unit check test bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
+
+check-go: # the one prerequisite
+	@GO='$(GO)' tools/check-go
+
+build: check-go ## the commands, in build/bin
+	$(BUILD) -o builder/payload/bin/ ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer
+	$(BUILD) -o build/bin/ ./cmd/debvisor-builder
+
+iso: build ## a signed installer image (as root); EDITION=minimal for the small one
+	tools/apt-need tools/iso.packages
+	build/bin/debvisor-builder build --edition $(EDITION) --output build
+
+boot: ## boot the newest image in QEMU, on this terminal
+	build/bin/debvisor-builder boot "$$(ls -t build/debvisor-*.iso | head -n 1)"
+
+unit: check-go ## tests that need no root, in under a minute
+	$(GO) test ./...
+
+check: check-go ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./... && $(GO) tool staticcheck ./...
+
+test: check ## everything: builds the minimal edition and installs it in QEMU (as root)
+	tools/apt-need tools/test.packages
+	$(MAKE) iso EDITION=minimal
+	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 $(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
+
+clean: ## remove what was built, keep downloads
+	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor*
