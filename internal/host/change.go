@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Change is one thing that must become different on a machine. The set is closed: Write, Mkdir, Link, Remove, Perm and
+// Change is one thing that must become different on a machine. The set is closed: Write, Mkdir, Link, Remove, Perm, Call and
 // Exec. String says it in one line, without secrets.
 type Change interface {
 	String() string
