@@ -11,6 +11,7 @@ import (
 	"time"
 	_ "time/tzdata" // answers are checked anywhere, also where no zone files are installed
 
+	"debvisor/internal/disk"
 	"debvisor/internal/report"
 )
 
@@ -248,26 +249,26 @@ func (s Storage) check(r *report.Report) {
 	if s.System.Count > 1 || s.System.Count < 0 {
 		r.Add("storage.system.count", "", "the system is on exactly one disk")
 	}
-	s.System.check(r, "storage.system")
+	checkRule(r, "storage.system", s.System)
 	for i, d := range s.Data {
 		path := fmt.Sprintf("storage.data[%d]", i)
 		if d.Count < 0 || d.Count == 0 && r.Has(path+".count") {
 			r.Add(path+".count", "", "must be at least 1")
 		}
-		d.check(r, path)
-		if d.Match == s.System.Match && d.Match != (Match{}) {
+		checkRule(r, path, d)
+		if d.Match == s.System.Match && d.Match != (disk.Match{}) {
 			r.Add(path+".match", "", "is the same rule as storage.system.match")
 		}
 	}
 	for i, w := range s.Wipe {
-		if w == "" || strings.ContainsAny(w, "*?") {
-			r.Add(fmt.Sprintf("storage.wipe[%d]", i), "consent to wiping names one disk", "must be one disk's exact serial, wwn or by-id name")
+		if err := disk.CheckWipe(w); err != nil {
+			r.Add(fmt.Sprintf("storage.wipe[%d]", i), "consent to wiping names one disk", "%v", err)
 		}
 	}
 }
 
-func (d Disks) check(r *report.Report, path string) {
-	if d.Match == (Match{}) {
+func checkRule(r *report.Report, path string, rule disk.Rule) {
+	if rule.Match == (disk.Match{}) {
 		r.Add(path+".match", "give at least one of serial, wwn, model, size, transport, by_id, …", "no rule says which disk is meant")
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"debvisor/internal/disk"
 	"debvisor/internal/report"
 )
 
@@ -70,30 +71,10 @@ func (a *Address) FromScalar(text string) error {
 
 // Storage is the profile and the disks it may use.
 type Storage struct {
-	Profile string   `yaml:"profile" doc:"usb-zfs, zfs, ceph or mixed"`
-	System  Disks    `yaml:"system" doc:"the disk that DebVisor itself is installed on"`
-	Data    []Disks  `yaml:"data" doc:"disks of the storage profile; all eligible empty ones when missing"`
-	Wipe    []string `yaml:"wipe" doc:"disks that may be wiped although they hold something, each by its exact serial, wwn or by-id name"`
-}
-
-// Disks is a rule and how many disks it means.
-type Disks struct {
-	Count int   `yaml:"count" doc:"how many disks the rule matches, exactly; 1 when missing"`
-	Match Match `yaml:"match" doc:"all of these must hold"`
-}
-
-// Match says which disks are meant; text may have the wildcards * and ?. A disk that lacks an attribute does not match.
-type Match struct {
-	Serial     string `yaml:"serial" doc:"serial number"`
-	WWN        string `yaml:"wwn" doc:"world wide name, such as 0x5000c500a1b2c3d4"`
-	Vendor     string `yaml:"vendor" doc:"vendor"`
-	Model      string `yaml:"model" doc:"model"`
-	ByID       string `yaml:"by_id" doc:"name below /dev/disk/by-id"`
-	ByPath     string `yaml:"by_path" doc:"name below /dev/disk/by-path"`
-	Size       string `yaml:"size" doc:"such as \">=200GB\", \"<2TB\" or \">=200GB <2TB\""`
-	Transport  string `yaml:"transport" doc:"sata, sas, nvme, usb, virtio, scsi or mmc"`
-	Rotational *bool  `yaml:"rotational" doc:"true for spinning disks"`
-	Removable  *bool  `yaml:"removable" doc:"true for removable media"`
+	Profile string      `yaml:"profile" doc:"usb-zfs, zfs, ceph or mixed"`
+	System  disk.Rule   `yaml:"system" doc:"the disk that DebVisor itself is installed on"`
+	Data    []disk.Rule `yaml:"data" doc:"disks of the storage profile; all eligible empty ones when missing"`
+	Wipe    []string    `yaml:"wipe" doc:"disks that may be wiped although they hold something, each by its exact serial, wwn or by-id name"`
 }
 
 // Install is how the installer behaves.

@@ -213,11 +213,11 @@ func nodeName(n *yaml.Node) string {
 	}
 }
 
-// Nearest is the candidate that was probably meant, or "": at most two letters differ, and fewer than half.
+// Nearest is the candidate that was probably meant, or "": at most two letters differ, and about half of a short word.
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", 3
 	for _, c := range candidates {
-		if d := distance(word, c); d < bestDistance && 2*d < max(len(word), 2) {
+		if d := distance(word, c); d < bestDistance && 2*d <= len(word)+1 {
 			best, bestDistance = c, d
 		}
 	}
