@@ -92,7 +92,7 @@ func TestTestThatNeverEndedFailed(t *testing.T) {
 `, false, false, `waiting
     p TestA did not end
 panic: test timed out
-FAIL p                                              600.0 s     0 tests
+FAIL p                                              600.0 s     1 tests
 0 passed, 1 failed, 0 skipped
 `)
 }
