@@ -21,15 +21,16 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// Start begins a command on this system; it ends with ctx at the latest. With a terminal as s.In the command keeps the
-// terminal's process group, so that keys reach it.
+// Start begins a command on this system; it ends with ctx at the latest, and with the program even when that is killed.
+// With a terminal as s.In the command keeps the terminal's process group, so that keys reach it.
 func Start(ctx context.Context, c Cmd, s Streams) (*Process, error) {
 	cmd := command(ctx, c)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
 	if s.In != nil {
-		cmd.SysProcAttr = nil
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c, err)
 	}
