@@ -1,0 +1,20 @@
+package health
+
+import (
+	"context"
+
+	"debvisor/config"
+)
+
+func answers(_ context.Context, n *Node, r *Result) error {
+	data, err := n.ReadFile(answersFile)
+	if err != nil {
+		return err
+	}
+	node, err := config.ParseNode(answersFile, data)
+	if err != nil {
+		return err
+	}
+	r.ok("for %s", node.Host.FQDN)
+	return nil
+}

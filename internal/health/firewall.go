@@ -1,0 +1,64 @@
+package health
+
+import (
+	"context"
+	"strings"
+)
+
+func firewall(ctx context.Context, n *Node, r *Result) error {
+	if err := n.service(ctx, r, "nftables.service"); err != nil {
+		return err
+	}
+	rs, err := n.kernelRules(ctx)
+	if err != nil {
+		r.fail("the table inet debvisor is not in the kernel: %v", err)
+		return nil
+	}
+	for _, hook := range []string{"input", "forward"} {
+		switch policy := rs.policy(hook); policy {
+		case "drop":
+		case "":
+			r.fail("there is no chain at the hook %s", hook)
+		default:
+			r.fail("the policy at the hook %s is %s, not drop", hook, policy)
+		}
+	}
+	r.ok("loaded, %d rules, everything else is dropped", len(rs.rules))
+	return nil
+}
+
+// firewallRules loads the files into a network namespace that ends with the command, and compares what they make there
+// with what is in the kernel: the only way to know what files with includes and definitions mean.
+func firewallRules(ctx context.Context, n *Node, r *Result) error {
+	kernel, err := n.Run(ctx, "nft", "-s", "list", "table", "inet", "debvisor")
+	if err != nil {
+		return err
+	}
+	files, err := n.Run(ctx, "unshare", "--net", "sh", "-c", "nft -f /etc/nftables.conf && nft -s list table inet debvisor")
+	if err != nil {
+		r.fail("/etc/nftables.conf cannot be loaded: %v", err)
+		return nil
+	}
+	extra, missing := onlyIn(string(kernel), string(files)), onlyIn(string(files), string(kernel))
+	if extra != "" {
+		r.fail("in the kernel and not in the files: %s", extra)
+	}
+	if missing != "" {
+		r.fail("in the files and not in the kernel: %s", missing)
+	}
+	if string(kernel) != string(files) {
+		r.fail("the rules in the kernel are in another order than in the files")
+	}
+	r.ok("the kernel has just what the files say")
+	return nil
+}
+
+// onlyIn is the first line of a that is not in b, or "".
+func onlyIn(a, b string) string {
+	for line := range strings.Lines(a) {
+		if !strings.Contains(b, line) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,29 @@
+// Package names is the one list of names that other software and people rely on and that this version brings: commands,
+// their links, and units. The image is built from it, health looks for it on a node, and tests call each of them. It does
+// not say what they do.
+package names
+
+// Where the three static binaries are on a node.
+const (
+	Debvisor  = "/usr/local/bin/debvisor"
+	Installer = "/usr/local/sbin/debvisor-installer"
+	Firstboot = "/usr/local/sbin/debvisor-firstboot"
+)
+
+// Binaries are the commands that an image brings.
+var Binaries = []string{Debvisor, Installer, Firstboot}
+
+// Link is a fixed name that leads to a binary, which looks at the name it was called by.
+type Link struct {
+	Path, Target string
+	Verb         []string // what the name stands for; none for a binary that does one thing
+}
+
+// Links are the fixed names of commands.
+var Links = []Link{
+	{Path: "/usr/local/sbin/debvisor-firstboot.sh", Target: Firstboot},
+	{Path: "/usr/local/sbin/debvisor-profile-summary.sh", Target: Debvisor, Verb: []string{"profile", "summary"}},
+}
+
+// Units are the fixed names of systemd units.
+var Units = []string{"debvisor-firstboot.service"}

@@ -1,0 +1,42 @@
+package version
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// ImageFile says on a node which image it was installed from.
+const ImageFile = "/usr/share/debvisor/image.json"
+
+// KeyFile is the public key (PEM, ECDSA P-256) that the image's signature is verified with.
+const KeyFile = "/usr/share/debvisor/debvisor.pub"
+
+// Image is the identity of an image, as in ImageFile.
+type Image struct {
+	Version  string   `json:"version"`
+	Edition  string   `json:"edition"`
+	Suite    string   `json:"suite"`
+	Arch     string   `json:"arch"`
+	Commit   string   `json:"commit"`
+	Profiles []string `json:"profiles"`
+	Packages int      `json:"packages"`
+}
+
+// ParseImage reads ImageFile's text. An image without a version, edition, suite or architecture is an error.
+func ParseImage(data []byte) (Image, error) {
+	var i Image
+	if err := json.Unmarshal(data, &i); err != nil {
+		return i, fmt.Errorf("read %s: %w", ImageFile, err)
+	}
+	for name, value := range map[string]string{"version": i.Version, "edition": i.Edition, "suite": i.Suite, "arch": i.Arch} {
+		if value == "" {
+			return i, fmt.Errorf("read %s: %s is missing", ImageFile, name)
+		}
+	}
+	return i, nil
+}
+
+// String is the image on one line.
+func (i Image) String() string {
+	return fmt.Sprintf("%s %s (%s, %s)", i.Version, i.Edition, i.Suite, i.Arch)
+}
