@@ -22,10 +22,10 @@ func (s *selection) table(roles []Role) string {
 				known(d.Serial), r.Name, clean(s.verdict(d, r)))
 		}
 	}
+	w.Flush() // a strings.Builder takes everything
 	if len(s.disks) == 0 {
-		fmt.Fprintln(w, "no disks\t\t\t\t\t\t")
+		b.WriteString("this machine has no disks\n")
 	}
-	w.Flush()
 	return b.String()
 }
 
@@ -38,7 +38,7 @@ func known(s string) string {
 
 // verdict says whether a disk is what a rule means, and everything that speaks against it.
 func (s *selection) verdict(d Disk, r Role) string {
-	why := append(s.unusable(d), r.Rule.Match.Mismatch(d)...)
+	why := append(Unusable(s.disks, d), r.Rule.Match.Mismatch(d)...)
 	if len(why) > 0 {
 		return "no: " + strings.Join(why, "; ")
 	}

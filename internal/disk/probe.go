@@ -7,7 +7,7 @@ import (
 )
 
 // Probe looks at size bytes of a disk with the given logical sector size: at the disk itself and at each partition of its
-// tables. It reads about 3 MiB, and 1 MiB a partition, whatever the disk claims; what cannot be read becomes a doubt.
+// tables. It reads about 8 MiB, and 1 MiB a partition, whatever the disk claims; what cannot be read becomes a doubt.
 func Probe(r io.ReaderAt, size, sector int64) Contents {
 	c := Contents{Probed: size > 0}
 	whole := area{r: r, size: size, sector: sector, errs: &c.Doubts}

@@ -151,7 +151,7 @@ func TestContentsOfPartitionsAreFoundThroughTheTable(t *testing.T) {
 }
 
 func TestDataWithoutASignatureIsNotEmpty(t *testing.T) {
-	for name, at := range map[string]int64{"in the first MiB": 700_000, "in the last MiB": -5, "far inside": tib + 100} {
+	for name, at := range map[string]int64{"in the first MiB": 700_000, "where a first partition starts": mib, "where a second one may start": 33 * mib, "in the last MiB": -5, "far inside": tib + 100} {
 		got := blank(piece{at, "something"}).probe()
 		if len(got.Signatures) > 0 || len(got.Data) != 1 || got.Empty() {
 			t.Errorf("%s: got %+v", name, got)

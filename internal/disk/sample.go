@@ -7,12 +7,14 @@ import (
 
 const (
 	block    = 4 * kib
-	spread   = 256 // blocks between head and tail: about three seconds of seeking on a slow disk
-	maxFound = 3   // offsets that are kept; one is enough to know
+	head     = 4 * mib  // read whole: boot areas, and where a first partition starts
+	near     = 64 * mib // a block of each MiB up to here: partitions start on one
+	spread   = 256      // blocks from there to the end: about three seconds of seeking on a slow disk
+	maxFound = 3        // offsets that are kept; one is enough to know
 )
 
-// sample reads the first and the last MiB, blocks spread evenly between them and one behind each power of two, and returns
-// the offsets of the first ones that hold anything. It is the same set for the same size, so two probes can be compared.
+// sample reads the first 4 MiB, the last MiB, a block of each of the first 64 MiB, blocks spread evenly over the rest and one
+// behind each power of two, and returns the offsets of the first ones that hold anything. It is the same set for the same size, so two probes can be compared.
 // It finds what has no signature: plain dm-crypt, detached LUKS headers, raw images. A blank disk is all zeros, or all
 // ones as some flash comes.
 func (a area) sample() []int64 {
@@ -38,21 +40,24 @@ func (a area) sample() []int64 {
 type stretch struct{ off, n int64 }
 
 func (a area) stretches() []stretch {
-	if a.size <= 2*mib {
+	if a.size <= near {
 		return cut(a.size)
 	}
-	list := []stretch{{0, mib}, {a.size - mib, mib}}
+	list := append(cut(head), stretch{a.size - mib, mib})
+	for off := int64(head); off < near; off += mib {
+		list = append(list, stretch{off, block})
+	}
 	for i := int64(1); i < spread; i++ {
 		list = append(list, stretch{a.size / spread * i &^ (block - 1), block})
 	}
-	for off := int64(2 * mib); off < a.size-block; off *= 2 {
+	for off := int64(near); off < a.size-block; off *= 2 {
 		list = append(list, stretch{off, block})
 	}
 	slices.SortFunc(list, func(a, b stretch) int { return cmp.Compare(a.off, b.off) })
 	return slices.Compact(list)
 }
 
-// cut covers a small disk completely.
+// cut covers the first size bytes completely.
 func cut(size int64) []stretch {
 	var list []stretch
 	for off := int64(0); off < size; off += mib {

@@ -108,7 +108,7 @@ type selection struct {
 func (s *selection) role(r Role) []Target {
 	var targets []Target
 	for _, d := range s.disks {
-		if len(s.unusable(d)) == 0 && len(r.Rule.Match.Mismatch(d)) == 0 {
+		if len(Unusable(s.disks, d)) == 0 && len(r.Rule.Match.Mismatch(d)) == 0 {
 			targets = append(targets, Target{Disk: d, Wipe: !d.Contents.Empty()})
 		}
 	}
@@ -146,10 +146,11 @@ func (s *selection) fail(r Role, kind error, format string, args ...any) {
 	s.errs = append(s.errs, fmt.Errorf("role %s: %w: %s", r.Name, kind, fmt.Sprintf(format, args...)))
 }
 
-// unusable lists why no role can have a disk, whatever its rule says.
-func (s *selection) unusable(d Disk) []string {
+// Unusable lists why no role can have a disk, whatever its rule says: it is in use, or it is another path to a disk that
+// is in the list too.
+func Unusable(disks []Disk, d Disk) []string {
 	why := d.Busy()
-	for _, other := range s.disks {
+	for _, other := range disks {
 		if d.WWN != "" && other.Path != d.Path && other.WWN == d.WWN {
 			why = append(why, fmt.Sprintf("has the WWN of %s: two paths to one disk?", other.Path))
 		}
