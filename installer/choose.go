@@ -1,0 +1,81 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"debvisor/config"
+	"debvisor/internal/disk"
+	"debvisor/internal/exit"
+)
+
+// The roles that disks have.
+const (
+	systemRole = "system"
+	dataRole   = "data"
+)
+
+// Choice is which disks the answers mean.
+type Choice struct {
+	System disk.Target
+	Data   []disk.Target
+}
+
+// Choose finds the disks of the answers, or says for each disk why not.
+func Choose(n *config.Node, facts disk.Facts) (Choice, error) {
+	plan, err := disk.Select(facts.Disks, roles(n), n.Storage.Wipe)
+	if err != nil {
+		return Choice{}, exit.With(selectCode(err), fmt.Errorf("select disks: %w", err))
+	}
+	c := Choice{System: plan.Roles[systemRole][0]}
+	for i := range n.Storage.Data {
+		c.Data = append(c.Data, plan.Roles[dataName(i)]...)
+	}
+	if len(n.Storage.Data) == 0 {
+		c.Data = emptyDisks(facts, c.System.Disk)
+	}
+	return c, nil
+}
+
+func roles(n *config.Node) []disk.Role {
+	all := []disk.Role{{Name: systemRole, Rule: n.Storage.System}}
+	for i, d := range n.Storage.Data {
+		all = append(all, disk.Role{Name: dataName(i), Rule: d})
+	}
+	return all
+}
+
+func dataName(i int) string { return fmt.Sprintf("%s[%d]", dataRole, i) }
+
+// emptyDisks are the disks that a profile may use when no rule names any: fixed, unused, empty.
+func emptyDisks(facts disk.Facts, system disk.Disk) []disk.Target {
+	var all []disk.Target
+	for _, d := range facts.Disks {
+		fixed := len(disk.Match{}.Mismatch(d)) == 0
+		if d.Path != system.Path && fixed && len(d.Busy()) == 0 && d.Contents.Empty() {
+			all = append(all, disk.Target{Disk: d})
+		}
+	}
+	return all
+}
+
+// selectCode: a wrong rule is the answers' fault, a disk that holds something is refused, anything else is no match.
+func selectCode(err error) int {
+	switch {
+	case errors.Is(err, disk.ErrRule):
+		return exit.Usage
+	case errors.Is(err, disk.ErrNoMatch), errors.Is(err, disk.ErrAmbiguous), errors.Is(err, disk.ErrOverlap):
+		return exit.NoMatch
+	default:
+		return exit.Refused
+	}
+}
+
+// checkProfile refuses a profile that this edition cannot serve.
+func checkProfile(profile string, served []string, edition string) error {
+	if slices.Contains(served, profile) {
+		return nil
+	}
+	return exit.With(exit.Refused, fmt.Errorf("profile %s: the %s edition serves %v", profile, edition, served))
+}
