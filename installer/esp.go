@@ -2,12 +2,10 @@ package installer
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/filesystem/fat32"
@@ -43,24 +41,45 @@ func (p *Plan) espFiles() []espFile {
 	}
 }
 
-// efi plans the files that the EFI system partition lacks. It is written without mounting it: whoever installs needs no
-// FAT in the kernel, and nothing else can write to it.
+// efi plans the directories and files that the EFI system partition lacks. It is written with mtools, without mounting it:
+// whoever installs needs no FAT in the kernel, and GRUB's tools cannot get at it.
 func (r *run) efi() ([]host.Change, error) {
 	have, err := r.readESP()
 	if err != nil {
 		return nil, err
 	}
 	var changes []host.Change
+	made := map[string]bool{}
 	for _, f := range r.plan.espFiles() {
 		if want, err := r.espContent(f); err == nil && bytes.Equal(have[f.path], want) && len(want) > 0 {
 			continue
 		}
-		changes = append(changes, host.Call{
-			Why: fmt.Sprintf("write %s to the EFI system partition", f.path),
-			Do:  func(context.Context) error { return r.writeESP(f) },
-		})
+		changes = append(append(changes, r.makeDirs(f, have, made)...), r.copyIn(f))
 	}
 	return changes, nil
+}
+
+// makeDirs plans the directories above a file, unless another file that is there already, or planned, lies in them.
+func (r *run) makeDirs(f espFile, have map[string][]byte, made map[string]bool) []host.Change {
+	for name := range have {
+		made[path.Dir(name)], made["EFI"] = true, true
+	}
+	var changes []host.Change
+	for _, dir := range []string{"EFI", path.Dir(f.path)} {
+		if !made[dir] {
+			made[dir] = true
+			changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"mmd", "-D", "s", "-i", r.plan.Layout.Device(esp), "::" + dir}}})
+		}
+	}
+	return changes
+}
+
+func (r *run) copyIn(f espFile) host.Change {
+	cmd := host.Cmd{Args: []string{"mcopy", "-o", "-i", r.plan.Layout.Device(esp), "-", "::" + f.path}, Stdin: f.text}
+	if f.from != "" {
+		cmd.Args[4] = path.Join(r.in.targetDir(), f.from)
+	}
+	return host.Exec{Cmd: cmd}
 }
 
 func (r *run) espContent(f espFile) ([]byte, error) {
@@ -77,7 +96,7 @@ func (r *run) readESP() (map[string][]byte, error) {
 	if err != nil || !ready {
 		return have, err
 	}
-	err = r.withESP(os.O_RDONLY, func(fsys *fat32.FileSystem) error {
+	err = r.withESP(func(fsys *fat32.FileSystem) error {
 		for _, f := range r.plan.espFiles() {
 			if data, err := fsys.ReadFile(f.path); err == nil { // a file that is not there is an error of no particular kind
 				have[f.path] = data
@@ -88,53 +107,20 @@ func (r *run) readESP() (map[string][]byte, error) {
 	return have, err
 }
 
-func (r *run) writeESP(f espFile) error {
-	data, err := r.espContent(f)
-	if err != nil {
-		return err
-	}
-	return r.withESP(os.O_RDWR|os.O_EXCL, func(fsys *fat32.FileSystem) error {
-		return putESP(fsys, f.path, data)
-	})
-}
-
-// putESP writes one file and the directories above it.
-func putESP(fsys *fat32.FileSystem, name string, data []byte) (err error) {
-	for i := range strings.Split(path.Dir(name), "/") {
-		dir := strings.Join(strings.Split(name, "/")[:i+1], "/")
-		if err := fsys.Mkdir(dir); err != nil {
-			return fmt.Errorf("make %s: %w", dir, err)
-		}
-	}
-	w, err := fsys.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", name, err)
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	if _, err := w.Write(data); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
-// withESP opens the partition's file system for one use and syncs it after a write.
-func (r *run) withESP(flags int, use func(*fat32.FileSystem) error) (err error) {
+// withESP opens the partition's file system to read.
+func (r *run) withESP(use func(*fat32.FileSystem) error) (err error) {
 	name, err := r.in.Live.Path(r.plan.Layout.Device(esp))
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, flags, 0)
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	readOnly := flags&os.O_RDWR == 0
-	fsys, err := fat32.Read(file.New(f, readOnly), r.plan.Layout.Partitions[esp].Size, 0, 0)
+	fsys, err := fat32.Read(file.New(f, true), r.plan.Layout.Partitions[esp].Size, 0, 0)
 	if err != nil {
 		return fmt.Errorf("read the EFI system partition: %w", err)
 	}
-	if err := use(fsys); err != nil || readOnly {
-		return err
-	}
-	return f.Sync()
+	return use(fsys)
 }

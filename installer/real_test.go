@@ -246,7 +246,9 @@ func (b *bench) checkDisk(p *Plan) {
 			b.t.Errorf("sgdisk does not say %q:\n%s", want, table)
 		}
 	}
-	b.run("fsck.vfat", "-n", p.Layout.Device(esp))
+	if out, err := (host.System{}).Run(b.t.Context(), host.Cmd{Args: []string{"fsck.vfat", "-n", p.Layout.Device(esp)}}); err != nil {
+		b.t.Errorf("%v\n%s", err, out)
+	}
 	for _, i := range []int{rootA, state} {
 		b.run("e2fsck", "-fn", p.Layout.Device(i))
 	}
