@@ -148,6 +148,7 @@ func FuzzParsers(f *testing.F) {
 	f.Add("22 1 8:1 / /mnt\\040a rw - overlay overlay rw,lowerdir=/a:/b")
 	f.Add("S:disk/by-id/x\nE:ID_MODEL_ENC=a\\x20b")
 	f.Add(`{"signatures": [{"offset": "0x410", "type": "minix"}]}`)
+	f.Add(`{"disks": [{"path": "/dev/sda", "size": 5, "serial": "\u001b", "contents": {"probed": true, "data": [1]}}]}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, m := range parseMounts(s) {
 			if m.Target == "" {
@@ -161,8 +162,11 @@ func FuzzParsers(f *testing.F) {
 				t.Errorf("control character in %q", u.property(name))
 			}
 		}
-		if _, err := parseWipefs([]byte(s)); err != nil {
-			return
+		if seen, err := parseWipefs([]byte(s)); err != nil && len(seen) > 0 {
+			t.Errorf("an error and a result: %v", seen)
+		}
+		if facts, err := ParseFacts([]byte(s)); err == nil {
+			Explain(facts.Disks, []Role{{Name: "system"}}, nil)
 		}
 	})
 }

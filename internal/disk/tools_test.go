@@ -161,3 +161,35 @@ func TestAFileSystemInAWipedPartitionDoesNotComeBack(t *testing.T) {
 		t.Errorf("after the same partitions were made again: got %s, want %s", got, want)
 	}
 }
+
+func TestWipefsNamesCraftedSignaturesAlike(t *testing.T) {
+	name := file(t, 1)
+	agreed := 0
+	for _, c := range crafted {
+		if err := os.Truncate(name, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(name, 2*tib); err != nil {
+			t.Skipf("no sparse file of 2 TiB here: %v", err)
+		}
+		f, size := open(t, name)
+		at := c.at
+		if at < 0 {
+			at += size
+		}
+		if _, err := f.WriteAt([]byte(c.data), at); err != nil {
+			t.Fatal(err)
+		}
+		if doubts := secondOpinion(t.Context(), host.New(), name, Probe(f, size, 512)); len(doubts) > 0 {
+			t.Errorf("%s: %v", c.name, doubts)
+		}
+		if seen, err := parseWipefs([]byte(run(t, "wipefs", "-n", "--json", name))); err == nil && len(seen) > 0 {
+			agreed++
+		}
+		f.Close()
+	}
+	if agreed < len(crafted)/3 {
+		t.Errorf("wipefs recognised only %d of %d", agreed, len(crafted))
+	}
+	t.Logf("wipefs recognised %d of %d", agreed, len(crafted))
+}
