@@ -1,0 +1,83 @@
+package qemu
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"debvisor/internal/host"
+)
+
+const menu = `serial --unit=0 --speed=115200
+terminal_input serial
+terminal_output serial
+set timeout=-1
+echo "platform $grub_platform"
+read word
+echo "you typed $word"
+halt
+`
+
+// The harness itself, on something that boots in seconds: both firmwares, CD and USB, reading, typing, switching off.
+func TestMachinesBootReadAndTypeBack(t *testing.T) {
+	if os.Getenv("DEBVISOR_QEMU") == "" {
+		t.Skip("starts QEMU: set DEBVISOR_QEMU=1")
+	}
+	for _, tool := range []string{"qemu-system-x86_64", "grub-mkrescue", "xorriso", "mformat"} {
+		if _, err := host.Find(tool); err != nil {
+			t.Skipf("needs %s", tool)
+		}
+	}
+	iso := grubISO(t)
+	for _, c := range []struct {
+		firmware Firmware
+		bus      Bus
+		want     string
+	}{{BIOS, CD, "platform pc"}, {BIOS, USB, "platform pc"}, {UEFI, CD, "platform efi"}, {UEFI, USB, "platform efi"}} {
+		t.Run(string(c.firmware)+" "+string(c.bus), func(t *testing.T) {
+			bootGRUB(t, Machine{Firmware: c.firmware, Drives: []Drive{{Path: iso, Bus: c.bus, ReadOnly: true}}}, c.want)
+		})
+	}
+}
+
+func bootGRUB(t *testing.T, m Machine, want string) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	m.Dir = t.TempDir()
+	m.Log = filepath.Join(m.Dir, "log")
+	vm, err := Start(ctx, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vm.Kill()
+	if _, err := vm.Console.Wait(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // GRUB drops what is typed before it reads
+	if err := vm.Console.Send("hello\r"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vm.Console.Wait(ctx, "you typed hello"); err != nil {
+		t.Fatal(err)
+	}
+	if err := vm.Wait(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func grubISO(t *testing.T) string {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "root/boot/grub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "root/boot/grub/grub.cfg"), []byte(menu), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	iso := filepath.Join(dir, "grub.iso")
+	if _, err := host.New().Run(t.Context(), "grub-mkrescue", "-o", iso, filepath.Join(dir, "root")); err != nil {
+		t.Fatal(err)
+	}
+	return iso
+}
