@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"regexp"
 	"strings"
 )
 
@@ -39,18 +40,27 @@ func firewallRules(ctx context.Context, n *Node, r *Result) error {
 		r.fail("/etc/nftables.conf cannot be loaded: %v", err)
 		return nil
 	}
-	extra, missing := onlyIn(string(kernel), string(files)), onlyIn(string(files), string(kernel))
-	if extra != "" {
+	if strings.Contains(string(kernel), `comment "fallback"`) {
+		r.fail("a fallback is in force, not /etc/nftables.conf")
+	}
+	compareRules(r, loadMark.ReplaceAllString(string(kernel), ""), loadMark.ReplaceAllString(string(files), ""))
+	return nil
+}
+
+// loadMark is the chain in which the one who loads the rules leaves a mark; the files do not have it.
+var loadMark = regexp.MustCompile(`(?s)\n\tchain loaded \{.*?\n\t\}`)
+
+func compareRules(r *Result, kernel, files string) {
+	extra, missing := onlyIn(kernel, files), onlyIn(files, kernel)
+	switch {
+	case extra != "":
 		r.fail("in the kernel and not in the files: %s", extra)
-	}
-	if missing != "" {
+	case missing != "":
 		r.fail("in the files and not in the kernel: %s", missing)
-	}
-	if string(kernel) != string(files) {
-		r.fail("the rules in the kernel are in another order than in the files")
+	case kernel != files:
+		r.fail("the rules in the kernel are in another order than in the files, or more often there")
 	}
 	r.ok("the kernel has just what the files say")
-	return nil
 }
 
 // onlyIn is the first line of a that is not in b, or "".

@@ -12,7 +12,7 @@ func libvirt(ctx context.Context, n *Node, r *Result) error {
 	if err != nil {
 		return err
 	}
-	r.ok("answers; %d guests run", len(strings.Fields(string(out))))
+	r.ok("answers; guests running: %d", len(strings.Fields(string(out))))
 	return nil
 }
 

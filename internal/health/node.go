@@ -3,7 +3,7 @@ package health
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"strings"
 
 	"debvisor/config"
@@ -17,8 +17,11 @@ var errAnswers = errors.New("there is nothing to compare with: see answers")
 // answers is what the operator asked for.
 func (n *Node) answers() (*config.Node, error) {
 	data, err := n.ReadFile(answersFile)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAnswers, err)
+		return nil, errAnswers
 	}
 	node, err := config.ParseNode(answersFile, data)
 	if err != nil {

@@ -30,7 +30,7 @@ func ssh(ctx context.Context, n *Node, r *Result) error {
 
 // sshdFor is what sshd would do for one user from the network (an address that is nobody's: TEST-NET-1).
 func (n *Node) sshdFor(ctx context.Context, user string) (map[string]string, error) {
-	out, err := n.Run(ctx, "sshd", "-T", "-C", "user="+user+",host=client.invalid,addr=192.0.2.1")
+	out, err := n.Run(ctx, "/usr/sbin/sshd", "-T", "-C", "user="+user+",host=client.invalid,addr=192.0.2.1")
 	return properties(string(out), " "), err
 }
 

@@ -77,6 +77,9 @@ func (n *Node) keys(r *Result, u config.User, file string) bool {
 		r.fail("%v", err)
 		return false
 	}
+	if info, err := n.Stat(file); err == nil && info.Mode()&0o022 != 0 {
+		r.fail("%s can be written by others (%04o): sshd ignores it", file, info.Mode().Perm())
+	}
 	for _, key := range u.SSHKeys {
 		if f := strings.Fields(key); !strings.Contains(string(data), f[1]) {
 			r.fail("%s lacks the key %s of the answers", file, strings.Join(f[2:], " "))
