@@ -68,8 +68,8 @@ func (n node) firewall(ctx context.Context) ([]host.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	enable, err := unit.Enabled(ctx, n.Host, "nftables.service")
-	return append(changes, enable...), err
+	start, err := unit.Started(ctx, n.Host, "nftables.service")
+	return append(changes, start...), err
 }
 
 func firewallOf(a config.Network) (nft.Config, error) {
