@@ -49,7 +49,7 @@ func (c *Console) wake() {
 // It is an error when one of bad comes first, when the machine goes off, and when ctx ends.
 func (c *Console) Wait(ctx context.Context, want string, bad ...string) (string, error) {
 	for {
-		text, err, changed := c.look(want, bad)
+		text, changed, err := c.look(want, bad)
 		if text != "" || err != nil {
 			return text, err
 		}
@@ -61,14 +61,14 @@ func (c *Console) Wait(ctx context.Context, want string, bad ...string) (string,
 	}
 }
 
-func (c *Console) look(want string, bad []string) (string, error, <-chan struct{}) {
+func (c *Console) look(want string, bad []string) (string, <-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fresh := c.text[c.seen:]
 	at := bytes.Index(fresh, []byte(want))
 	for _, b := range bad {
 		if i := bytes.Index(fresh, []byte(b)); i >= 0 && (at < 0 || i < at) && lineEnds(fresh[i:], c.ended) {
-			return "", fmt.Errorf("wait for %q on the console: it says %q", want, firstLine(fresh[i:])), nil
+			return "", nil, fmt.Errorf("wait for %q on the console: it says %q", want, firstLine(fresh[i:]))
 		}
 	}
 	if at >= 0 {
@@ -76,9 +76,9 @@ func (c *Console) look(want string, bad []string) (string, error, <-chan struct{
 		return string(fresh[:at+len(want)]), nil, nil
 	}
 	if c.ended {
-		return "", fmt.Errorf("wait for %q on the console: the machine went off; it ends with\n%s", want, tail(c.text, 20)), nil
+		return "", nil, fmt.Errorf("wait for %q on the console: the machine went off; it ends with\n%s", want, tail(c.text, 20))
 	}
-	return "", nil, c.changed
+	return "", c.changed, nil
 }
 
 // lineEnds keeps a bad line from being reported before all of it is there.
