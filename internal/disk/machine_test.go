@@ -22,6 +22,7 @@ import (
 //	mount LINE, swap LINE                                of mountinfo, of /proc/swaps
 //	btrfs ID DEVICE …
 //	pool NAME
+//	link NAME TARGET                                     in /dev
 type machine struct {
 	t testing.TB
 	*hosttest.Machine
@@ -79,6 +80,10 @@ func (m machine) line(verb, rest string) {
 	case "btrfs":
 		for _, device := range f[1:] {
 			m.write("sys/fs/btrfs/"+f[0]+"/devices/"+device, "")
+		}
+	case "link":
+		if err := os.Symlink(f[1], m.file("dev/"+f[0])); err != nil {
+			m.t.Fatal(err)
 		}
 	case "pool":
 		m.write("proc/spl/kstat/zfs/"+f[0]+"/state", "ONLINE\n")

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected facts")
@@ -67,6 +70,8 @@ func TestDisksInUseAreNamedWithTheReason(t *testing.T) {
 		"virtio-blank": "vda: \nvdb: ",
 		"multipath":    "sda: is used by multipath device mpatha\nsdb: is used by multipath device mpatha\nsdc: \nsdd: ",
 		"usb-sticks":   "sda: \nsdb: \nsdc: ",
+		"crypt-btrfs":  "nvme0n1: holds /; is used by encrypted volume cryptroot\nsda: is mounted on /srv\nsdb: is mounted on /srv\nsdc: is used by device-mapper volume scratch",
+		"odd-devices":  "mmcblk0: \nnvme0n1: \nsda: has no medium\nvda: is read-only",
 		"zfs-data":     "sda: is mounted on /srv/vm; is used by ZFS pool tank\nsdb: ",
 	} {
 		if got := busy(t, name); got != want {
@@ -127,6 +132,35 @@ func TestADiskThatWipefsCannotJudgeIsNotEmpty(t *testing.T) {
 		if got := facts.Disks[0].Contents; got.String() != want || got.Empty() != (want == "is empty") {
 			t.Errorf("%s: got %q, want %q", answer, got, want)
 		}
+	}
+}
+
+func TestLoopDevicesAreDisksOnlyWhenAskedFor(t *testing.T) {
+	for o, want := range map[Options]string{{}: "mmcblk0 nvme0n1 sda vda", {Loops: true}: "loop3 mmcblk0 nvme0n1 sda vda"} {
+		facts, err := Read(t.Context(), loadMachine(t, "odd-devices"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range facts.Disks {
+			got = append(got, d.Name())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%+v: got %v, want %s", o, got, want)
+		}
+	}
+}
+
+func TestWithoutWipefsNoDiskIsEmpty(t *testing.T) {
+	h := newMachine(t, "disk vda 254:0 pci0000:00/virtio2 size=20480")
+	h.Runner.(*hosttest.Runner).Fail("wipefs -n --json /dev/vda", host.ErrMissing)
+	facts, err := Read(t.Context(), h, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "run wipefs -n --json /dev/vda: executable file not found in $PATH"
+	if got := facts.Disks[0].Contents; got.Empty() || got.String() != want {
+		t.Errorf("got %q (empty: %v), want %q", got, got.Empty(), want)
 	}
 }
 

@@ -79,6 +79,7 @@ var formatters = []struct {
 }
 
 func TestSignaturesOfRealFormattersAreFoundAndAgreeWithWipefs(t *testing.T) {
+	t.Parallel()
 	for _, c := range formatters {
 		t.Run(c.name, func(t *testing.T) {
 			name := formatted(t, c.size, c.command)
@@ -128,6 +129,7 @@ func compareIDs(t *testing.T, name string, c Contents) {
 }
 
 func TestWipingRealFormatsLeavesNothingForAnyone(t *testing.T) {
+	t.Parallel()
 	for _, c := range formatters {
 		t.Run(c.name, func(t *testing.T) {
 			name := formatted(t, c.size, c.command)
@@ -146,6 +148,7 @@ func TestWipingRealFormatsLeavesNothingForAnyone(t *testing.T) {
 }
 
 func TestAFileSystemInAWipedPartitionDoesNotComeBack(t *testing.T) {
+	t.Parallel()
 	name := file(t, 128)
 	run(t, "sgdisk", "-n", "1:2048:+32M", "-n", "2:0:0", name)
 	run(t, "mkfs.ext4", "-q", "-b", "4096", "-E", fmt.Sprintf("offset=%d", 33*mib), name, "32M")
