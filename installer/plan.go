@@ -107,3 +107,36 @@ func (in *Installer) Look(ctx context.Context, a Answers, facts *disk.Facts) (*P
 	p.Cmdline, err = in.kernelCommandLine()
 	return p, err
 }
+
+// outline is a plan for programs.
+type outline struct {
+	Host       string          `json:"host"`
+	Answers    string          `json:"answers"`
+	Version    string          `json:"version"`
+	Edition    string          `json:"edition"`
+	BuildID    string          `json:"build_id"`
+	Profile    string          `json:"profile"`
+	System     disk.Target     `json:"system"`
+	Data       []disk.Target   `json:"data"`
+	Partitions []partitionJSON `json:"partitions"`
+}
+
+type partitionJSON struct {
+	Device string `json:"device"`
+	Name   string `json:"name"`
+	Start  int64  `json:"start"`
+	Size   int64  `json:"size"`
+	FS     string `json:"fs,omitempty"`
+	Mount  string `json:"mount,omitempty"`
+}
+
+func (p *Plan) outline() *outline {
+	o := &outline{
+		Host: p.Answers.Node.Host.FQDN, Answers: p.Answers.Source, Profile: p.Answers.Node.Storage.Profile,
+		Version: p.Image.Version, Edition: p.Image.Edition, BuildID: p.Image.BuildID, System: p.Choice.System, Data: p.Choice.Data,
+	}
+	for i, part := range p.Layout.Partitions {
+		o.Partitions = append(o.Partitions, partitionJSON{p.Layout.Device(i), part.Name, part.Start, part.Size, part.FS, part.Mount})
+	}
+	return o
+}

@@ -25,17 +25,25 @@ type Teller struct {
 
 // event is a line of JSON output.
 type event struct {
-	Event   string      `json:"event"` // line, step, progress or end
+	Event   string      `json:"event"` // line, plan, step, progress or end
 	Text    string      `json:"text,omitempty"`
 	Step    *step.Event `json:"step,omitempty"`
 	Name    string      `json:"name,omitempty"`
 	Percent int         `json:"percent,omitempty"`
 	Code    *int        `json:"code,omitempty"`
+	Plan    *outline    `json:"plan,omitempty"`
 }
 
 func (t *Teller) line(text string) { t.say(text, event{Event: "line", Text: text}) }
 
 func (t *Teller) linef(format string, args ...any) { t.line(fmt.Sprintf(format, args...)) }
+
+// plan shows a plan.
+func (t *Teller) plan(p *Plan) {
+	var text strings.Builder
+	p.Write(&text)
+	t.say(text.String(), event{Event: "plan", Plan: p.outline()})
+}
 
 // step says what a step did or would do.
 func (t *Teller) step(e step.Event) { t.say(stepText(e), event{Event: "step", Step: &e}) }
@@ -103,12 +111,15 @@ func (t *Teller) json(e event) {
 	fmt.Fprintf(t.Out, "%s\n", data)
 }
 
-// end says the two lines that whoever watches a console waits for.
+// endMark begins the line that ends every installation.
+const endMark = "DEBVISOR-INSTALL-"
+
+// end says the line that whoever watches a console waits for.
 func (t *Teller) end(code int, err error) {
-	text := "DEBVISOR-INSTALL-DONE"
+	text := endMark + "DONE"
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
-		text = fmt.Sprintf("DEBVISOR-INSTALL-FAILED %d %s", code, first)
+		text = fmt.Sprintf(endMark+"FAILED %d %s", code, first)
 	}
 	t.say(text, event{Event: "end", Text: text, Code: &code})
 }
