@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"debvisor/internal/names"
 )
 
 func passwords(_ context.Context, n *Node, r *Result) error {
@@ -40,9 +42,6 @@ func passwords(_ context.Context, n *Node, r *Result) error {
 
 func locked(hash string) bool { return strings.HasPrefix(hash, "!") || strings.HasPrefix(hash, "*") }
 
-// services are the accounts that DebVisor's own services run as.
-var services = []string{"webpanel", "debvisor-rpc", "tsig-rotator"}
-
 var noShell = []string{"/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false"}
 
 func serviceAccounts(_ context.Context, n *Node, r *Result) error {
@@ -54,10 +53,10 @@ func serviceAccounts(_ context.Context, n *Node, r *Result) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range services {
+	for _, name := range names.Accounts {
 		serviceAccount(r, name, record(accounts, name), record(shadow, name))
 	}
-	r.ok("%s", strings.Join(services, ", "))
+	r.ok("%s", strings.Join(names.Accounts, ", "))
 	return nil
 }
 

@@ -8,7 +8,7 @@ func Checks() []Check {
 		{"image", "without its identity and key nobody can say, or verify, what is installed", files, image},
 		{"answers", "the answers say what this machine should be", root, answers},
 		{"firstboot", "until the first boot is complete the machine is neither hardened nor usable", running, firstboot},
-		{"commands", "other software calls these names", files, commands},
+		{"names", "other software and people rely on these commands, links and files", files, fixedNames},
 		{"machine-id", "two machines with one id get one DHCP lease and mix up their journals", files, machineID},
 		{"hostname", "guests, DNS and certificates know the machine by its name", root | running, hostname},
 		{"time", "TSIG, TLS and Ceph fail when clocks differ", running, clock},

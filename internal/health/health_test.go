@@ -238,3 +238,22 @@ func byName(name string) Check {
 }
 
 var errBroken = errors.New("broken on purpose")
+
+func TestEveryCheckIsDocumentedInOrder(t *testing.T) {
+	page, err := os.ReadFile("../../docs/health.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented, listed []string
+	for line := range strings.Lines(string(page)) {
+		if f := strings.Split(line, " | "); len(f) == 3 && strings.HasPrefix(line, "| ") && f[0] != "| check" {
+			documented = append(documented, strings.TrimPrefix(f[0], "| "))
+		}
+	}
+	for _, c := range Checks() {
+		listed = append(listed, c.Name)
+	}
+	if !slices.Equal(documented, listed) {
+		t.Errorf("docs/health.md has\n%q\nthe checks are\n%q", documented, listed)
+	}
+}

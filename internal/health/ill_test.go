@@ -73,14 +73,16 @@ var illnesses = []illness{
 		p.says(showUnit+"debvisor-firstboot.service", "LoadState=loaded", "LoadState=not-found")
 	}, "fail  firstboot         debvisor-firstboot.service is not-found\n"},
 	{"a command is gone", func(p *patient) { p.remove("/usr/local/sbin/debvisor-firstboot") },
-		"fail  commands          lstat /usr/local/sbin/debvisor-firstboot: no such file or directory\n"},
+		"fail  names             lstat /usr/local/sbin/debvisor-firstboot: no such file or directory\n"},
 	{"a command cannot be run", func(p *patient) { p.chmod("/usr/local/bin/debvisor", 0o700) },
-		"fail  commands          /usr/local/bin/debvisor is not executable for everybody (0700)\n"},
+		"fail  names             /usr/local/bin/debvisor is not executable for everybody (0700)\n"},
+	{"a fixed file is gone", func(p *patient) { p.remove("/etc/nftables/debvisor-local.nft") },
+		"fail  names             lstat /etc/nftables/debvisor-local.nft: no such file or directory\n"},
 	{"a fixed name leads elsewhere", func(p *patient) {
 		link := p.Host.Root + "/usr/local/sbin/debvisor-profile-summary.sh"
 		p.must(os.Remove(link))
 		p.must(os.Symlink("/bin/true", link))
-	}, "fail  commands          /usr/local/sbin/debvisor-profile-summary.sh leads to /bin/true, not to /usr/local/bin/debvisor\n"},
+	}, "fail  names             /usr/local/sbin/debvisor-profile-summary.sh leads to /bin/true, not to /usr/local/bin/debvisor\n"},
 	{"no machine id", func(p *patient) {
 		p.edit("/etc/machine-id", "0123456789abcdef0123456789abcdef", "uninitialized")
 	}, "fail  machine-id        /etc/machine-id holds \"uninitialized\", not an id\n"},

@@ -1,5 +1,5 @@
 // Package names is the one list of names that other software and people rely on and that this version brings: commands,
-// their links, and units. The image is built from it, health looks for it on a node, and tests call each of them. It does
+// their links, units, accounts and files. The image is built from it, health looks for it on a node, and tests call each of them. It does
 // not say what they do.
 package names
 
@@ -27,3 +27,18 @@ var Links = []Link{
 
 // Units are the fixed names of systemd units.
 var Units = []string{"debvisor-firstboot.service"}
+
+// Accounts are the system accounts of DebVisor's own services; nobody logs in to them.
+var Accounts = []string{"webpanel", "debvisor-rpc", "tsig-rotator"}
+
+// Files are the fixed names of files and directories on an installed node.
+var Files = []string{
+	"/etc/debvisor-profile",
+	"/etc/nftables.conf",
+	"/etc/nftables.d",
+	"/etc/nftables/debvisor.nft",
+	"/etc/nftables/debvisor-local.nft",
+	"/var/log/debvisor/install-profile.log",
+	"/var/log/debvisor/profile-summary.json",
+	"/var/log/debvisor/profile-summary.txt",
+}

@@ -7,7 +7,7 @@ import (
 	"debvisor/internal/names"
 )
 
-func commands(_ context.Context, n *Node, r *Result) error {
+func fixedNames(_ context.Context, n *Node, r *Result) error {
 	for _, name := range names.Binaries {
 		n.executable(r, name)
 	}
@@ -23,7 +23,12 @@ func commands(_ context.Context, n *Node, r *Result) error {
 			r.fail("%s leads to %s, not to %s", link.Path, target, link.Target)
 		}
 	}
-	r.ok("%d commands, %d fixed names", len(names.Binaries), len(names.Links))
+	for _, name := range names.Files {
+		if _, err := n.Stat(name); err != nil {
+			r.fail("%v", err)
+		}
+	}
+	r.ok("%d commands, %d links, %d files", len(names.Binaries), len(names.Links), len(names.Files))
 	return nil
 }
 
