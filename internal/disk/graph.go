@@ -43,6 +43,9 @@ func readGraph(h *host.Host) (*graph, error) {
 	}
 	for _, e := range entries {
 		n, err := g.readNode(e.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // unplugged or detached since the list was made
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read disk %s: %w", e.Name(), err)
 		}
