@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -256,7 +257,7 @@ func (s Storage) check(r *report.Report) {
 			r.Add(path+".count", "", "must be at least 1")
 		}
 		checkRule(r, path, d)
-		if d.Match == s.System.Match && d.Match != (disk.Match{}) {
+		if reflect.DeepEqual(d.Match, s.System.Match) && d.Match != (disk.Match{}) {
 			r.Add(path+".match", "", "is the same rule as storage.system.match")
 		}
 	}
