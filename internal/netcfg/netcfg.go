@@ -62,7 +62,7 @@ type chosen struct {
 func (b Bridge) choose(cards []Card) ([]chosen, error) {
 	if len(b.Ports) == 0 {
 		if physical := onlyPhysical(cards); len(physical) == 1 {
-			return []chosen{{Port{Name: physical[0].Name}, physical[0]}}, nil
+			return []chosen{{Port{MAC: physical[0].MAC}, physical[0]}}, nil // its name changes when a card beside it comes or goes
 		}
 		return nil, fmt.Errorf("choose a card for br0: name one in network.ports; this machine has %s", list(onlyPhysical(cards)))
 	}

@@ -46,8 +46,8 @@ func parseLine(line string) (string, error) {
 		return "", nil
 	}
 	value := line
-	if rest, ok := strings.CutPrefix(line, "export "); ok {
-		line = strings.TrimSpace(rest)
+	if f := strings.Fields(line); f[0] == "export" {
+		line = strings.TrimSpace(strings.TrimPrefix(line, "export"))
 	}
 	if key, v, ok := strings.Cut(line, "="); ok {
 		if key != "PROFILE" {
