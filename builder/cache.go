@@ -1,0 +1,142 @@
+package builder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// keep is how many results of a stage stay in the cache for each edition: the last one and the one before it.
+const keep = 2
+
+// keyOf names a result by everything that went into it.
+func keyOf(inputs ...any) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for _, in := range inputs {
+		if err := enc.Encode(in); err != nil {
+			panic(err) // inputs are plain data
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// cache is a directory of stage results. A result is a directory with a final name: complete, or not there at all.
+type cache struct{ dir string }
+
+const unfinished = ".unfinished"
+
+func (c cache) name(stage, edition, key string) string {
+	return filepath.Join(c.dir, stage+"-"+edition+"-"+key)
+}
+
+func (c cache) has(stage, edition, key string) bool {
+	_, err := os.Stat(c.name(stage, edition, key))
+	return err == nil
+}
+
+// get returns the directory of a result, making it with work first when it is not there.
+func (c cache) get(p *Progress, stage, edition, key string, work func(dir string) error) (string, error) {
+	final := c.name(stage, edition, key)
+	if c.has(stage, edition, key) {
+		p.hit()
+		now := time.Now()
+		return final, os.Chtimes(final, now, now) // the newest are kept
+	}
+	tmp := final + unfinished
+	if err := remake(tmp); err != nil {
+		return "", err
+	}
+	if err := work(tmp); err != nil {
+		return "", errors.Join(err, os.RemoveAll(tmp))
+	}
+	if err := os.Rename(tmp, final); err != nil {
+		return "", err
+	}
+	return final, c.prune(stage, edition)
+}
+
+func remake(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o755)
+}
+
+// prune removes all but the newest results of a stage.
+func (c cache) prune(stage, edition string) error {
+	names, err := filepath.Glob(c.name(stage, edition, "*"))
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, unfinished) })
+	slices.SortFunc(names, func(a, b string) int { return modified(b).Compare(modified(a)) })
+	for _, old := range names[min(keep, len(names)):] {
+		if err := os.RemoveAll(old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func modified(name string) time.Time {
+	info, err := os.Stat(name)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// sweep removes what a build that was killed left behind. The caller holds the lock.
+func (c cache) sweep() error {
+	names, err := filepath.Glob(filepath.Join(c.dir, "*"+unfinished))
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := os.RemoveAll(n); err != nil {
+			return fmt.Errorf("remove what an earlier build left: %w", err)
+		}
+	}
+	return nil
+}
+
+// lock keeps a second build out of the same directory until unlock is called.
+func (c cache) lock() (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another build is running in %s", filepath.Dir(c.dir)), f.Close())
+	}
+	return f.Close, nil // closing releases it
+}
+
+// digest names the content of files: paths, and what is in them.
+func digest(files fs.FS, under ...string) (string, error) {
+	sums := map[string]string{}
+	for _, dir := range under {
+		err := fs.WalkDir(files, dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := fs.ReadFile(files, name)
+			sums[name] = keyOf(data)
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("read %s: %w", dir, err)
+		}
+	}
+	return keyOf(sums), nil
+}

@@ -1,0 +1,325 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"debvisor/config"
+	"debvisor/internal/host"
+	"debvisor/internal/names"
+)
+
+// overlayTree is the system as nodes get it.
+type overlayTree struct {
+	key, dir string
+	epoch    time.Time
+}
+
+// Info is /usr/share/debvisor/image.json: what a node knows about its image.
+type Info struct {
+	Version  string   `json:"version"`
+	Edition  string   `json:"edition"`
+	Suite    string   `json:"suite"`
+	Arch     string   `json:"arch"`
+	Commit   string   `json:"commit"`
+	Profiles []string `json:"profiles"`
+	Packages int      `json:"packages"`
+	Kernel   string   `json:"kernel_command_line"`
+}
+
+const overlayVersion = 1
+
+func (b *Builder) overlay(ctx context.Context, lock *Lock, root rootTree, public []byte) (overlayTree, error) {
+	key, err := b.overlayKey(lock, root.key, public)
+	if err != nil {
+		return overlayTree{}, err
+	}
+	if b.cache.has("squashfs", b.Edition, b.squashfsKey(key)) {
+		b.progress.hit() // nobody needs the tree then
+		return overlayTree{key: key, epoch: root.epoch}, nil
+	}
+	dir, err := b.cache.get(b.progress, "overlay", b.Edition, key, func(dir string) error {
+		return b.makeOverlay(ctx, lock, root, public, dir)
+	})
+	return overlayTree{key: key, dir: dir, epoch: root.epoch}, err
+}
+
+func (b *Builder) overlayKey(lock *Lock, rootKey string, public []byte) (string, error) {
+	files, err := digest(b.Files, "overlay", "overlay.modes")
+	if err != nil {
+		return "", err
+	}
+	programs, err := digest(b.Payload, ".")
+	if err != nil {
+		return "", err
+	}
+	return keyOf(overlayVersion, rootKey, files, programs, public, b.info(lock), b.image.Archive, b.image.ExtraRepositories, names.Links, excluded), nil
+}
+
+func (b *Builder) info(lock *Lock) Info {
+	return Info{Version: b.Version, Edition: b.Edition, Suite: b.image.Suite, Arch: b.image.Architecture, Commit: b.Commit,
+		Profiles: config.Profiles, Packages: len(lock.Packages), Kernel: b.image.KernelCommandLine}
+}
+
+func (b *Builder) makeOverlay(ctx context.Context, lock *Lock, root rootTree, public []byte, dir string) error {
+	if err := b.startLog("overlay"); err != nil {
+		return err
+	}
+	if _, err := b.run(ctx, work{log: "overlay", args: []string{"cp", "--archive", "--reflink=auto", root.dir + "/.", dir}}); err != nil {
+		return err
+	}
+	h := &host.Host{Root: dir, Runner: b.runner}
+	wants, err := b.ownFiles(lock, public)
+	if err != nil {
+		return err
+	}
+	changes, err := h.Need(wants...)
+	if err != nil {
+		return err
+	}
+	if err := h.Apply(ctx, changes); err != nil {
+		return err
+	}
+	if err := b.copyOverlay(ctx, h, root.epoch, "overlay"); err != nil {
+		return err
+	}
+	if _, err := b.run(ctx, work{log: "overlay", args: inside(dir, "systemctl", "preset-all")}); err != nil {
+		return err
+	}
+	return scrub(dir)
+}
+
+// ownFiles are those that are made here and not in config/.
+func (b *Builder) ownFiles(lock *Lock, public []byte) ([]host.Want, error) {
+	info, err := json.MarshalIndent(b.info(lock), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	wants := []host.Want{
+		host.File{Path: "/usr/share/debvisor/image.json", Content: string(info) + "\n", Mode: 0o644},
+		host.File{Path: "/usr/share/debvisor/debvisor.pub", Content: string(public), Mode: 0o644},
+		host.File{Path: "/etc/dpkg/dpkg.cfg.d/debvisor", Content: strings.Join(excluded, "\n") + "\n", Mode: 0o644},
+		host.File{Path: "/etc/apt/sources.list.d/debian.sources", Content: b.debSources(), Mode: 0o644},
+		host.Absent{Path: "/etc/dpkg/dpkg.cfg.d/99mmdebstrap"},
+		host.Absent{Path: "/etc/apt/apt.conf.d/99mmdebstrap"},
+		host.Absent{Path: "/etc/apt/sources.list"},
+	}
+	for _, p := range names.Binaries {
+		data, err := fs.ReadFile(b.Payload, path.Base(p))
+		if err != nil {
+			return nil, err
+		}
+		wants = append(wants, host.File{Path: p, Content: string(data), Mode: 0o755})
+	}
+	for _, l := range names.Links {
+		wants = append(wants, host.Symlink{Path: l.Path, Target: l.Target})
+	}
+	extra, err := b.extraSources()
+	return append(wants, extra...), err
+}
+
+// debSources is where a node gets its updates from.
+func (b *Builder) debSources() string {
+	a := b.image.Archive
+	components := strings.Join(a.Components, " ")
+	return fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s %s-updates\nComponents: %s\nSigned-By: %s\n\nTypes: deb\nURIs: %s\nSuites: %s-security\nComponents: %s\nSigned-By: %s\n",
+		a.Mirror, b.image.Suite, b.image.Suite, components, keyring, a.Security, b.image.Suite, components, keyring)
+}
+
+// extraSources are the operator's own repositories, with their keys.
+func (b *Builder) extraSources() ([]host.Want, error) {
+	var wants []host.Want
+	for _, r := range b.image.ExtraRepositories {
+		if !r.Enabled {
+			continue
+		}
+		data, err := b.readConfig(r.SignedBy)
+		if err != nil {
+			return nil, err
+		}
+		key := "/etc/apt/keyrings/" + r.Name + path.Ext(r.SignedBy)
+		text := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n", r.URI, r.Suite, strings.Join(r.Components, " "), key)
+		wants = append(wants,
+			host.File{Path: key, Content: string(data), Mode: 0o644},
+			host.File{Path: "/etc/apt/sources.list.d/" + r.Name + ".sources", Content: text, Mode: 0o644})
+	}
+	return wants, nil
+}
+
+// copyOverlay puts the files below the given parts of the overlay into a tree, with the modes of overlay.modes.
+func (b *Builder) copyOverlay(ctx context.Context, h *host.Host, epoch time.Time, parts ...string) error {
+	modes, err := b.modes()
+	if err != nil {
+		return err
+	}
+	var wants []host.Want
+	for _, part := range parts {
+		err := fs.WalkDir(b.Files, part, func(name string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && name == part {
+				return fs.SkipAll
+			}
+			if err != nil || name == "overlay" {
+				return err
+			}
+			want, err := b.overlayWant(name, d, modes)
+			if want != nil {
+				wants = append(wants, want)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", part, err)
+		}
+	}
+	changes, err := h.Need(wants...)
+	if err != nil {
+		return err
+	}
+	return h.Apply(ctx, changes)
+}
+
+// overlayWant: directories that Debian has already keep their mode unless overlay.modes says otherwise; .keep is there
+// because git has no empty directories.
+func (b *Builder) overlayWant(name string, d fs.DirEntry, modes map[string]mode) (host.Want, error) {
+	target := strings.TrimPrefix(name, "overlay")
+	m, special := modes[target]
+	switch {
+	case d.Name() == ".keep":
+		return nil, nil
+	case d.IsDir() && special:
+		return host.Dir{Path: target, Mode: m.perm, Owner: m.owner}, nil
+	case d.IsDir():
+		return nil, nil
+	}
+	data, err := fs.ReadFile(b.Files, name)
+	if !special {
+		m = mode{perm: 0o644}
+	}
+	return host.File{Path: target, Content: string(data), Mode: m.perm, Owner: m.owner}, err
+}
+
+// mode is a line of overlay.modes.
+type mode struct {
+	perm  fs.FileMode
+	owner string
+}
+
+func (b *Builder) modes() (map[string]mode, error) {
+	data, err := b.readConfig("overlay.modes")
+	if err != nil {
+		return nil, err
+	}
+	return parseModes(string(data))
+}
+
+// parseModes reads "path mode owner" lines: modes of four octal digits, owners as user:group.
+func parseModes(text string) (map[string]mode, error) {
+	modes, n := map[string]mode{}, 0
+	for line := range strings.Lines(text) {
+		n++
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) != 3 || !strings.Contains(f[2], ":") {
+			return nil, fmt.Errorf("overlay.modes:%d: want a path, a mode and an owner", n)
+		}
+		bits, err := strconv.ParseUint(f[1], 8, 12)
+		if err != nil {
+			return nil, fmt.Errorf("overlay.modes:%d: %q is not a mode", n, f[1])
+		}
+		modes[path.Join("/", f[0])] = mode{perm: permissions(bits), owner: f[2]}
+	}
+	return modes, nil
+}
+
+// permissions turns the bits that chmod knows into Go's.
+func permissions(bits uint64) fs.FileMode {
+	m := fs.FileMode(bits & 0o777)
+	for bit, special := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
+		if bits&bit != 0 {
+			m |= special
+		}
+	}
+	return m
+}
+
+// secrets and traces are what no two machines may share, and what differs between two builds of the same.
+var secrets = []string{
+	"etc/ssh/ssh_host_*", "etc/nvme/hostid", "etc/nvme/hostnqn", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed",
+	"var/lib/systemd/credential.secret", "etc/ssl/private/ssl-cert-snakeoil.key", "etc/ssl/certs/ssl-cert-snakeoil.pem",
+	"var/cache/ldconfig/aux-cache", "var/cache/apt/*", "var/cache/debconf/*-old", "var/lib/apt/lists/*", "var/lib/dpkg/*-old",
+	"etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/subuid-", "etc/subgid-", "etc/.pwd.lock",
+	"tmp/*", "tmp/.[!.]*", "var/tmp/*", "run/*", "root/.*",
+}
+
+// keptEmpty are files that must be there and empty: programs give up without them, or would make them on the image.
+var keptEmpty = []string{"etc/machine-id"}
+
+// dpkgHome is where dpkg's database lives: with the programs it describes, not on the state partition.
+const dpkgHome = "usr/lib/debvisor/dpkg"
+
+func scrub(dir string) error {
+	for _, pattern := range secrets {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			if err := os.RemoveAll(name); err != nil {
+				return err
+			}
+		}
+	}
+	if err := emptyLogs(filepath.Join(dir, "var/log")); err != nil {
+		return err
+	}
+	for _, name := range keptEmpty {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o444); err != nil {
+			return err
+		}
+	}
+	if err := moveDpkg(dir); err != nil {
+		return err
+	}
+	return replaceLink(filepath.Join(dir, "etc/resolv.conf"), "../run/systemd/resolve/stub-resolv.conf")
+}
+
+// emptyLogs removes what installation logged and keeps the directories, whose owners matter.
+func emptyLogs(dir string) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Remove(name)
+	})
+}
+
+func moveDpkg(dir string) error {
+	to := filepath.Join(dir, dpkgHome)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	from := filepath.Join(dir, "var/lib/dpkg")
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return os.Symlink("/"+dpkgHome, from)
+}
+
+func replaceLink(name, target string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, name)
+}
