@@ -126,8 +126,8 @@ var illnesses = []illness{
 		"fail  users             alice is not in the group sudo\n"},
 	{"no administrator", func(p *patient) { p.edit("/etc/passwd", "alice", "bob") },
 		"fail  users             there is no account alice; no administrator can log in\n"},
-	{"sudo is broken", func(p *patient) { p.fails("visudo -cq") },
-		"fail  sudo              run visudo -cq: broken on purpose\n"},
+	{"sudo is broken", func(p *patient) { p.fails("visudo -c") },
+		"fail  sudo              run visudo -c: broken on purpose\n"},
 	{"everybody may read the answers", func(p *patient) { p.chmod("/etc/debvisor/answers.yaml", 0o644) },
 		"fail  secrets           /etc/debvisor/answers.yaml has mode 0644; needed: set /etc/debvisor/answers.yaml to 0600\n"},
 	{"the answers are somebody's", func(p *patient) { p.m.Owners["/etc/debvisor/answers.yaml"] = "alice:alice" },
@@ -194,7 +194,11 @@ var illnesses = []illness{
 	{"the bridge is down", func(p *patient) { p.edit("/sys/class/net/br0/operstate", "up", "down") },
 		"fail  bridge            br0 is down\n"},
 	{"the card left the bridge", func(p *patient) { p.must(os.Remove(p.Host.Root + "/sys/class/net/br0/brif/enp1s0")) },
-		"fail  bridge            no network card is in br0; 52:54:00:12:34:56 is not in br0\n"},
+		"fail  bridge            52:54:00:12:34:56 is not in br0\n"},
+	{"the only card left the bridge", func(p *patient) {
+		p.edit("/etc/debvisor/answers.yaml", `ports: [{mac: "52:54:00:12:34:56"}]`, "ports: []")
+		p.must(os.Remove(p.Host.Root + "/sys/class/net/br0/brif/enp1s0"))
+	}, "fail  bridge            no network card is in br0\n"},
 	{"no address", func(p *patient) { p.m.Runner.Answer(address, `[{"ifname":"br0","addr_info":[]}]`) },
 		"fail  addresses         br0 has IPv4 none, the answers say 192.0.2.11/24\n"},
 	{"another address", func(p *patient) { p.says(address, "192.0.2.11", "192.0.2.12") },
