@@ -47,8 +47,10 @@ only what differs.`,
   debvisor-firstboot                  change it
   debvisor-firstboot --root /mnt --plan
                                       the same for a system below /mnt, as far as files tell`,
-		Version:       version.Version,
-		Args:          cobra.NoArgs,
+		Version: version.Version,
+		Args: func(c *cobra.Command, args []string) error {
+			return exit.With(exit.Usage, cobra.NoArgs(c, args))
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(c *cobra.Command, _ []string) error { return f.run(c.Context(), out) },

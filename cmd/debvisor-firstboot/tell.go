@@ -13,7 +13,9 @@ import (
 func teller(out io.Writer, asJSON bool) func(step.Event) {
 	if asJSON {
 		lines := json.NewEncoder(out)
-		return func(e step.Event) { lines.Encode(e) }
+		return func(e step.Event) {
+			_ = lines.Encode(e) // whoever reads may have gone; the run goes on
+		}
 	}
 	changes := 0
 	return func(e step.Event) {
