@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -58,10 +59,23 @@ func (n *Node) addressesOf(ctx context.Context, device string) (four, six []stri
 // compareAddress: an address that routers announce (auto) is welcome but not promised by anybody.
 func compareAddress(r *Result, family string, want config.Address, got []string) {
 	switch {
-	case want.Method == "static" && !slices.Contains(got, want.Address):
+	case want.Method == "static" && !slices.ContainsFunc(got, same(want.Address)):
 		r.fail("br0 has %s %s, the answers say %s", family, list(got), want.Address)
 	case want.Method == "dhcp" && len(got) == 0:
 		r.fail("br0 has no %s address: DHCP has not answered", family)
+	}
+}
+
+// same compares addresses, with or without a prefix length: IPv6 has many spellings.
+func same(want string) func(string) bool {
+	return func(got string) bool {
+		p, wrong := netip.ParsePrefix(want)
+		if q, err := netip.ParsePrefix(got); wrong == nil && err == nil {
+			return p == q
+		}
+		a, wrong := netip.ParseAddr(want)
+		b, err := netip.ParseAddr(got)
+		return wrong == nil && err == nil && a == b
 	}
 }
 
@@ -104,7 +118,7 @@ func (n *Node) gateways(ctx context.Context, family string) ([]string, error) {
 // compareGateway: a network without a router is possible, and then DHCP names none.
 func compareGateway(r *Result, family string, want config.Address, got []string) {
 	switch {
-	case want.Gateway != "" && !slices.Contains(got, want.Gateway):
+	case want.Gateway != "" && !slices.ContainsFunc(got, same(want.Gateway)):
 		r.fail("the %s default route is by %s, the answers say %s", family, list(got), want.Gateway)
 	case want.Method == "dhcp" && len(got) == 0:
 		r.warn("there is no %s default route: DHCP named none", family)

@@ -201,6 +201,9 @@ var illnesses = []illness{
 	}, "fail  bridge            no network card is in br0\n"},
 	{"no address", func(p *patient) { p.m.Runner.Answer(address, `[{"ifname":"br0","addr_info":[]}]`) },
 		"fail  addresses         br0 has IPv4 none, the answers say 192.0.2.11/24\n"},
+	{"the same IPv6 address in another spelling", func(p *patient) {
+		p.edit("/etc/debvisor/answers.yaml", "gateway: 192.0.2.1}", "gateway: 192.0.2.1}\n  ipv6: {address: \"2001:DB8:0::5054:ff:fe12:3456/64\"}")
+	}, "ok    addresses         br0 has 192.0.2.11/24, 2001:db8::5054:ff:fe12:3456/64\n"},
 	{"another address", func(p *patient) { p.says(address, "192.0.2.11", "192.0.2.12") },
 		"fail  addresses         br0 has IPv4 192.0.2.12/24, the answers say 192.0.2.11/24\n"},
 	{"no lease", func(p *patient) {
@@ -247,6 +250,12 @@ var illnesses = []illness{
 		"fail  storage           open /etc/debvisor-profile: no such file or directory\n"},
 	{"a file system is not mounted", func(p *patient) { p.edit("/proc/self/mounts", "/dev/vda5 /srv", "/dev/vda5 /mnt") },
 		"fail  mounts            /srv is not mounted\n"},
+	{"a file system that may be missing is", func(p *patient) { p.edit("/etc/fstab", "/media/cdrom0 udf,iso9660 user,noauto", "/mnt/iso udf nofail") },
+		"warn  mounts            /mnt/iso is not mounted\n"},
+	{"the system's own may not be missing", func(p *patient) {
+		p.edit("/etc/fstab", "vfat umask=0077", "vfat umask=0077,nofail")
+		p.edit("/proc/self/mounts", "/boot/efi", "/mnt")
+	}, "fail  mounts            /boot/efi is not mounted\n"},
 	{"fstab forgot one", func(p *patient) { p.edit("/etc/fstab", "UUID=3 /boot/efi", "#") },
 		"fail  mounts            /boot/efi is not in /etc/fstab\n"},
 	{"read-only after an error", func(p *patient) { p.edit("/proc/self/mounts", "/ ext4 rw", "/ ext4 ro") },

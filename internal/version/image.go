@@ -28,9 +28,9 @@ func ParseImage(data []byte) (Image, error) {
 	if err := json.Unmarshal(data, &i); err != nil {
 		return i, fmt.Errorf("read %s: %w", ImageFile, err)
 	}
-	for name, value := range map[string]string{"version": i.Version, "edition": i.Edition, "suite": i.Suite, "arch": i.Arch} {
-		if value == "" {
-			return i, fmt.Errorf("read %s: %s is missing", ImageFile, name)
+	for _, f := range [][2]string{{"version", i.Version}, {"edition", i.Edition}, {"suite", i.Suite}, {"arch", i.Arch}} {
+		if f[1] == "" {
+			return i, fmt.Errorf("read %s: %s is missing", ImageFile, f[0])
 		}
 	}
 	return i, nil
