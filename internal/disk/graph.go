@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"debvisor/internal/host"
 )
@@ -74,14 +75,15 @@ func (g *graph) readNode(name string) (node, error) {
 	return n, err
 }
 
-// attr is an attribute of a device; one that does not exist is "".
+// attr is an attribute of a device; one that does not exist is "", and so is one that is listed for a device that has
+// no such thing: sysfs shows the wwid of every SCSI disk, and reading it answers ENXIO for most USB sticks.
 func (g *graph) attr(name, attribute string) (string, error) {
 	return g.text(path.Join(sysBlock, name, attribute))
 }
 
 func (g *graph) text(file string) (string, error) {
 	data, err := g.h.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENXIO) {
 		return "", nil
 	}
 	return strings.TrimSpace(string(data)), err
