@@ -57,9 +57,12 @@ func (h history) add(e entry) {
 	h[e.Step] = e.Phase
 }
 
-// record appends a line and syncs it. A step that had nothing to do is not recorded: running again changes nothing.
+// open tells whether a step began or failed and the journal does not know of its end yet.
+func (h history) open(name string) bool { return h[name] == "begin" || h[name] == "failed" }
+
+// record appends a line and syncs it.
 func (r Runner) record(name, phase string, changes int, problem string) error {
-	if r.Journal == "" || (phase == "done" && changes == 0) {
+	if r.Journal == "" {
 		return nil
 	}
 	p, err := r.Host.Path(r.Journal)

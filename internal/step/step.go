@@ -104,7 +104,9 @@ func (r Runner) run(ctx context.Context, s Step, number, of int, history history
 			e.Phase, e.Error = "failed", err.Error()
 		}
 		r.Tell(e)
-		err = errors.Join(err, r.record(s.Name, e.Phase, n, e.Error))
+		if n > 0 || e.Phase != "done" || history.open(s.Name) { // a step that had nothing to do is not recorded
+			err = errors.Join(err, r.record(s.Name, e.Phase, n, e.Error))
+		}
 	}()
 	changes, err := r.plan(ctx, s, history)
 	if err != nil || len(changes) == 0 {

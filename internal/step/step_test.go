@@ -88,6 +88,19 @@ func TestAnInterruptedOnceStepIsNotRepeated(t *testing.T) {
 	}
 }
 
+func TestAStepThatWasCutOffAfterItsLastChangeIsRecordedAsDone(t *testing.T) {
+	m := hosttest.New(t, "-- one/a --\n-- one/b --\n-- "+journal[1:]+" --\n"+`{"step":"one","phase":"begin"}`+"\n")
+	nothing := step.Step{Name: "one", Plan: func(context.Context) ([]host.Change, error) { return nil, nil }}
+	for range 2 {
+		if n, err := runner(m, new(strings.Builder)).Run(t.Context(), []step.Step{nothing}); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if got := read(t, m); strings.Count(got, "\n") != 2 || !strings.Contains(got, `"phase":"done"`) {
+			t.Errorf("journal:\n%s", got)
+		}
+	}
+}
+
 func TestPlanChangesNothing(t *testing.T) {
 	m := hosttest.New(t, "")
 	var log strings.Builder
