@@ -4,6 +4,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type Node struct {
 	Root     bool          // this process may read what only root may
 	Offline  bool          // the system below Host.Root is not the running one: only files can be looked at
 	Patience time.Duration // for each check
+	grace    time.Duration // on top, for a command that is being ended to go; lastWord when 0
 }
 
 // Check is one question. Why says what goes wrong for the operator when the answer is no.
@@ -108,8 +110,8 @@ func Run(ctx context.Context, n *Node, checks []Check) iter.Seq[Result] {
 	}
 }
 
-// grace is given on top of a node's patience, for a command that is being ended to say what it was.
-const grace = time.Second
+// lastWord is longer than host.System waits before it kills what does not end by itself: health leaves no process behind.
+const lastWord = 6 * time.Second
 
 func (c Check) run(ctx context.Context, n *Node) Result {
 	if why := n.lacks(c.needs); why != "" {
@@ -122,7 +124,7 @@ func (c Check) run(ctx context.Context, n *Node) Result {
 	select {
 	case r := <-done:
 		return r
-	case <-time.After(n.Patience + grace): // a process or a file system that cannot even be interrupted
+	case <-time.After(n.Patience + cmp.Or(n.grace, lastWord)): // a process or a file system that cannot even be interrupted
 		return Result{Check: c.Name, Status: Fail, Detail: fmt.Sprintf("no answer within %s", n.Patience)}
 	}
 }

@@ -92,6 +92,12 @@ func (p *patient) edit(name, old, new string) {
 	p.must(os.WriteFile(p.where(name), []byte(p.swap(name, string(data), old, new)), 0o600))
 }
 
+func (p *patient) append(name, text string) {
+	data, err := p.m.ReadFile(name)
+	p.must(err)
+	p.must(os.WriteFile(p.where(name), append(data, text...), 0o600))
+}
+
 // says replaces text in what a command prints, which must have it.
 func (p *patient) says(command, old, new string) {
 	p.said[command] = p.swap(command, p.said[command], old, new)
@@ -133,7 +139,7 @@ func TestAHealthyNode(t *testing.T) {
 
 func TestAHangingCheckFailsAloneAndKeepsTheOrder(t *testing.T) {
 	n := healthy(t).Node
-	n.Patience = 50 * time.Millisecond
+	n.Patience, n.grace = 50*time.Millisecond, 200*time.Millisecond
 	release := make(chan struct{})
 	defer close(release)
 	deaf := Check{Name: "deaf", look: func(context.Context, *Node, *Result) error {

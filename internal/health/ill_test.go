@@ -58,17 +58,23 @@ var illnesses = []illness{
 		p.says(showUnit+"debvisor-firstboot.service", "Result=success", "Result=exit-code")
 		p.says(showUnit+"debvisor-firstboot.service", "ActiveState=inactive", "ActiveState=failed")
 		p.edit("/var/lib/debvisor/firstboot.journal", `"finish","phase":"done","changes":1`, `"net/bridge","phase":"failed","error":"no card"`)
-	}, "fail  firstboot         debvisor-firstboot.service failed (exit-code); step net/bridge: no card\n"},
+	}, "fail  firstboot         debvisor-firstboot.service failed (exit-code); last step: net/bridge failed: no card\n"},
 	{"first boot was killed", func(p *patient) {
 		p.says(showUnit+"debvisor-firstboot.service", "UnitFileState=disabled", "UnitFileState=enabled")
 		p.edit("/var/lib/debvisor/firstboot.journal", `"finish","phase":"done"`, `"virt/libvirt","phase":"begin"`)
-	}, "fail  firstboot         not complete: debvisor-firstboot.service is still enabled; step virt/libvirt began and did not finish\n"},
+	}, "fail  firstboot         not complete: debvisor-firstboot.service is still enabled; last step: virt/libvirt begin\n"},
 	{"first boot is running", func(p *patient) {
 		p.says(showUnit+"debvisor-firstboot.service", "ActiveState=inactive", "ActiveState=activating")
 		p.edit("/var/lib/debvisor/firstboot.journal", `"finish","phase":"done"`, `"virt/libvirt","phase":"begin"`)
-	}, "warn  firstboot         still running\n"},
+	}, "warn  firstboot         still running; last step: virt/libvirt begin\n"},
 	{"first boot never ran", func(p *patient) { p.remove("/var/lib/debvisor/firstboot.journal") },
 		"fail  firstboot         open /var/lib/debvisor/firstboot.journal: no such file or directory\n"},
+	{"first boot was disabled before its end", func(p *patient) {
+		p.edit("/var/lib/debvisor/firstboot.journal", `"finish","phase":"done"`, `"virt/libvirt","phase":"done"`)
+	}, "fail  firstboot         not complete; last step: virt/libvirt done\n"},
+	{"a later run failed and was mended", func(p *patient) {
+		p.append("/var/lib/debvisor/firstboot.journal", `{"step":"net/bridge","phase":"failed","error":"no card"}`+"\n")
+	}, "ok    firstboot         complete\n"},
 	{"no first boot at all", func(p *patient) {
 		p.says(showUnit+"debvisor-firstboot.service", "LoadState=loaded", "LoadState=not-found")
 	}, "fail  firstboot         debvisor-firstboot.service is not-found\n"},
@@ -220,6 +226,8 @@ var illnesses = []illness{
 		"warn  dns               no name server is known\n"},
 	{"resolv.conf leads nowhere", func(p *patient) { p.remove("/run/systemd/resolve/stub-resolv.conf") },
 		"fail  dns               /etc/resolv.conf is missing or leads nowhere\n"},
+	{"no firewall is no hindrance", func(p *patient) { p.fails(jsonTable) },
+		"skip  forwarding        no rules to look at: see firewall\n"},
 	{"guests are cut off", func(p *patient) { p.says(jsonTable, `"right": "br0"`, `"right": "br1"`) },
 		"fail  forwarding        br_netfilter is on and the firewall drops packets between guests on br0\n"},
 	{"guests may be cut off", func(p *patient) {
