@@ -27,11 +27,12 @@ type site struct {
 	menu     string // typed at the boot menu; "" lets its countdown run out
 	vlan     int
 	network  string // of the answers, as YAML
+	wipe     string // serial of the disk that may be wiped
 	managed  bool   // SSH only from the first network
 	dhcp     bool
 
 	test     *testing.T // machines run until its end, over many subtests
-	dir      string
+	iso, dir string
 	net      *qemu.Network
 	key      ssh.Signer
 	password string // of the user console
@@ -77,13 +78,27 @@ func (s *site) prepare(t *testing.T, iso string) {
 	if s.dhcp {
 		s.serveDHCP(t)
 	}
-	answers := filepath.Join(s.dir, "answers.img")
-	if err := qemu.NewMedium(t.Context(), answers, "DEBVISOR", map[string]string{"debvisor.yaml": s.answers()}); err != nil {
-		t.Fatal(err)
-	}
-	s.media = []qemu.Drive{{Path: iso, Bus: s.medium, ReadOnly: true}, {Path: answers, Bus: qemu.USB, ReadOnly: true}}
+	s.iso = iso
+	s.useAnswers(t)
 	s.machine = qemu.Machine{Dir: s.dir, Log: consoleLog(t, s.name), Firmware: s.firmware, Network: s.net, MAC: mac,
 		Drives: []qemu.Drive{{Path: newDisk(t, s.dir, "system"), Bus: s.disk, Serial: serial}}}
+}
+
+// useAnswers makes the medium that holds the answers.
+func (s *site) useAnswers(t *testing.T) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "answers.img")
+	if err := qemu.NewMedium(t.Context(), path, "DEBVISOR", map[string]string{"debvisor.yaml": s.answers()}); err != nil {
+		t.Fatal(err)
+	}
+	s.media = []qemu.Drive{{Path: s.iso, Bus: s.medium, ReadOnly: true}, {Path: path, Bus: qemu.USB, ReadOnly: true}}
+}
+
+// withMedia is the machine with the ISO and the answers plugged in.
+func (s *site) withMedia() qemu.Machine {
+	m := s.machine
+	m.Drives = append(s.media[:len(s.media):len(s.media)], m.Drives...)
+	return m
 }
 
 func (s *site) credentials(t *testing.T) {
@@ -139,15 +154,14 @@ storage:
   system:
     match:
       serial: %s
-`, s.name, admin, base64.StdEncoding.EncodeToString(s.key.PublicKey().Marshal()), console, s.hash, s.network, serial)
+  wipe: [%s]
+`, s.name, admin, base64.StdEncoding.EncodeToString(s.key.PublicKey().Marshal()), console, s.hash, s.network, serial, s.wipe)
 }
 
 // install boots the medium and waits until it has installed and rebooted.
 func (s *site) install(t *testing.T) {
 	began := time.Now()
-	m := s.machine
-	m.Drives = append(s.media[:len(s.media):len(s.media)], m.Drives...)
-	vm := start(s.test, m)
+	vm := start(s.test, s.withMedia())
 	if s.menu != "" {
 		await(t, vm, 2*time.Minute, "Rescue shell")
 		if err := vm.Console.Send(s.menu); err != nil {

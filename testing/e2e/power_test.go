@@ -1,0 +1,46 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"debvisor/testing/qemu"
+)
+
+// The power goes while the system is being unpacked. What is on the disk then must not boot as if it were complete, the
+// disk now counts as one that holds something, and the same answers with consent to wipe it finish the job.
+func TestPowerCutWhileUnpacking(t *testing.T) {
+	if os.Getenv("DEBVISOR_E2E_POWER") == "" && os.Getenv("DEBVISOR_E2E") != "" {
+		t.Skip("not possible here: three more boots do not fit in the time; make e2e-power")
+	}
+	iso := imageUnderTest(t, siteTools...)
+	s := &site{name: "power", firmware: qemu.BIOS, medium: qemu.CD, disk: qemu.Virtio, dhcp: true, network: "  ipv4: dhcp"}
+	s.prepare(t, iso)
+	s.mustRun(t, "power cut", s.cutPower)
+	s.mustRun(t, "the disk does not boot", s.doesNotBoot)
+	s.wipe = serial
+	s.useAnswers(t)
+	s.provision(t)
+}
+
+func (s *site) cutPower(t *testing.T) {
+	vm := start(s.test, s.withMedia())
+	await(t, vm, 10*time.Minute, "unpack: 50%", "DEBVISOR-INSTALL-FAILED")
+	if err := vm.Kill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// doesNotBoot: GRUB would be there within seconds, and says so on the console.
+func (s *site) doesNotBoot(t *testing.T) {
+	vm := start(s.test, s.machine)
+	defer vm.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	defer cancel()
+	text, err := vm.Console.Wait(ctx, "Linux version", "GRUB")
+	if ctx.Err() == nil {
+		t.Errorf("it boots: %s %v", text, err)
+	}
+}
