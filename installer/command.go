@@ -139,7 +139,7 @@ func diskTable(w io.Writer, facts disk.Facts) error {
 func eligible(d disk.Disk) string {
 	why := d.Busy()
 	if d.Size > 0 && d.Size < LeastSize {
-		why = append(why, "smaller than "+disk.Human(LeastSize))
+		why = append(why, "smaller than "+binary(LeastSize))
 	}
 	switch {
 	case len(why) > 0:
