@@ -125,7 +125,7 @@ func (s *site) serveDHCP(t *testing.T) {
 			"--interface=" + qemu.Device, "--bind-interfaces", "--dhcp-leasefile=" + filepath.Join(s.dir, "leases"),
 			"--log-facility=" + filepath.Join(s.dir, "dnsmasq.log"),
 			"--dhcp-range=10.77.0.100,10.77.0.150,255.255.255.0,1h", "--dhcp-host=" + mac + "," + node4.String(),
-			"--dhcp-range=fd77::,ra-only,64", "--enable-ra"}
+			"--dhcp-option=option:dns-server," + peer4.Addr().String(), "--dhcp-range=fd77::,ra-only,64", "--enable-ra"}
 		_, err := host.Start(t.Context(), host.Cmd{Args: args}, host.Streams{})
 		return err
 	})
