@@ -27,11 +27,15 @@ var copied = map[string]string{
 }
 
 func (b *Builder) boot(ctx context.Context, root rootTree) (bootFiles, error) {
-	key := keyOf(bootVersion, root.key, grubModules, copied)
+	key := b.bootKey(root.key)
 	dir, err := b.cache.get(b.progress, "boot", b.Edition, key, func(dir string) error {
 		return b.makeBoot(ctx, root, dir)
 	})
 	return bootFiles{key: key, dir: dir}, err
+}
+
+func (b *Builder) bootKey(rootKey string) string {
+	return keyOf(bootVersion, rootKey, grubModules, copied)
 }
 
 func (b *Builder) makeBoot(ctx context.Context, root rootTree, dir string) error {

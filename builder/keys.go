@@ -23,7 +23,7 @@ func (b *Builder) openKey() (*signer, error) {
 	if b.Key != "" {
 		return load(b.Key, b.Passphrase, false)
 	}
-	base := filepath.Join(b.Dir, "keys", "development")
+	base := b.developmentKey()
 	if err := os.MkdirAll(filepath.Dir(base), 0o700); err != nil {
 		return nil, fmt.Errorf("make the development key: %w", err)
 	}
@@ -31,6 +31,13 @@ func (b *Builder) openKey() (*signer, error) {
 		return nil, fmt.Errorf("make the development key: %w", err)
 	}
 	return load(base+".key", nil, true)
+}
+
+func (b *Builder) developmentKey() string { return filepath.Join(b.Dir, "keys", "development") }
+
+func (b *Builder) haveDevelopmentKey() bool {
+	_, err := os.Stat(b.developmentKey() + ".key")
+	return err == nil
 }
 
 func load(path string, pass []byte, development bool) (*signer, error) {

@@ -36,7 +36,7 @@ type Info struct {
 	Kernel   string   `json:"kernel_command_line"`
 }
 
-const overlayVersion = 1
+const overlayVersion = 2
 
 func (b *Builder) overlay(ctx context.Context, lock *Lock, root rootTree, public []byte) (overlayTree, error) {
 	key, err := b.overlayKey(lock, root.key, public)
@@ -62,7 +62,7 @@ func (b *Builder) overlayKey(lock *Lock, rootKey string, public []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	return keyOf(overlayVersion, rootKey, files, programs, public, b.info(lock), b.image.Archive, b.image.ExtraRepositories, names.Links, excluded), nil
+	return keyOf(overlayVersion, rootKey, files, programs, public, b.info(lock), b.image.Archive, b.image.ExtraRepositories, names.Links, b.pathFilters()), nil
 }
 
 func (b *Builder) info(lock *Lock) Info {
@@ -107,7 +107,7 @@ func (b *Builder) ownFiles(lock *Lock, public []byte) ([]host.Want, error) {
 	wants := []host.Want{
 		host.File{Path: "/usr/share/debvisor/image.json", Content: string(info) + "\n", Mode: 0o644},
 		host.File{Path: "/usr/share/debvisor/debvisor.pub", Content: string(public), Mode: 0o644},
-		host.File{Path: "/etc/dpkg/dpkg.cfg.d/debvisor", Content: strings.Join(excluded, "\n") + "\n", Mode: 0o644},
+		host.File{Path: "/etc/dpkg/dpkg.cfg.d/debvisor", Content: strings.Join(b.pathFilters(), "\n") + "\n", Mode: 0o644},
 		host.File{Path: "/etc/apt/sources.list.d/debian.sources", Content: b.debSources(), Mode: 0o644},
 		host.Absent{Path: "/etc/dpkg/dpkg.cfg.d/99mmdebstrap"},
 		host.Absent{Path: "/etc/apt/apt.conf.d/99mmdebstrap"},
@@ -263,8 +263,9 @@ var secrets = []string{
 	"tmp/*", "tmp/.[!.]*", "var/tmp/*", "run/*", "root/.*",
 }
 
-// keptEmpty are files that must be there and empty: programs give up without them, or would make them on the image.
-var keptEmpty = []string{"etc/machine-id"}
+// keptEmpty must be there and empty: systemd makes a machine-id where the file is empty, and takes the .updated files,
+// all times being the same, for a sign that its caches fit /usr: without them each boot of the live system makes them anew.
+var keptEmpty = []string{"etc/machine-id", "etc/.updated", "var/.updated"}
 
 // dpkgHome is where dpkg's database lives: with the programs it describes, not on the state partition.
 const dpkgHome = "usr/lib/debvisor/dpkg"

@@ -11,11 +11,13 @@ import (
 // Mode is how progress is shown.
 type Mode int
 
-// Plain prints a line for each stage, Live keeps one line of a terminal up to date, JSON prints an event a line.
+// Plain prints a line for each stage, Live keeps one line of a terminal up to date, JSON prints an event a line, Quiet
+// prints nothing.
 const (
 	Plain Mode = iota
 	Live
 	JSON
+	Quiet
 )
 
 // Event is one line of JSON output.
@@ -121,6 +123,7 @@ func (p *Progress) emit(state, text string) {
 		p.emitJSON(state, text)
 	case Live:
 		p.emitLive(state, text)
+	case Quiet:
 	default:
 		p.emitPlain(state, text)
 	}

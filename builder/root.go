@@ -23,14 +23,16 @@ type rootTree struct {
 // early are the parts of the overlay that the initramfs is made from; the rest does not concern the root stage.
 var early = []string{"overlay/etc/initramfs-tools", "overlay/etc/modprobe.d", "overlay/etc/modules-load.d", "overlay/etc/live", "overlay/usr/share/initramfs-tools"}
 
-// excluded is what dpkg leaves out, now and on a node later: nobody reads manuals there, copyrights must stay.
-var excluded = []string{
-	"path-exclude=/usr/share/man/*",
-	"path-exclude=/usr/share/locale/*",
-	"path-exclude=/usr/share/info/*",
-	"path-exclude=/usr/share/lintian/*",
-	"path-exclude=/usr/share/doc/*",
-	"path-include=/usr/share/doc/*/copyright",
+// pathFilters are dpkg's settings for what is left out, now and on a node later.
+func (b *Builder) pathFilters() []string {
+	var lines []string
+	for _, p := range b.image.Exclude {
+		lines = append(lines, "path-exclude="+p)
+	}
+	for _, p := range b.image.Keep {
+		lines = append(lines, "path-include="+p)
+	}
+	return lines
 }
 
 // rootVersion changes when the same inputs are to give another tree.
@@ -49,7 +51,7 @@ func (b *Builder) root(ctx context.Context, lock *Lock, epoch time.Time) (rootTr
 }
 
 func (b *Builder) rootKey(lock *Lock, initramfs string) string {
-	return keyOf(rootVersion, b.image.Suite, b.image.Architecture, lock, excluded, initramfs)
+	return keyOf(rootVersion, b.image.Suite, b.image.Architecture, lock, b.pathFilters(), initramfs)
 }
 
 func (b *Builder) makeRoot(ctx context.Context, lock *Lock, epoch time.Time, dir string) error {
@@ -77,7 +79,7 @@ func (b *Builder) rootEnv(epoch time.Time) []string {
 func (b *Builder) mmdebstrap(lock *Lock, repo, dir string) []string {
 	args := []string{"mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
 		"--architectures=" + b.image.Architecture, `--aptopt=APT::Install-Recommends "false"`, "--dpkgopt=force-unsafe-io"}
-	for _, e := range excluded {
+	for _, e := range b.pathFilters() {
 		args = append(args, "--dpkgopt="+e)
 	}
 	return append(args, "--include="+strings.Join(lock.Requested, ","), b.image.Suite, dir, "deb [trusted=yes] copy://"+repo+" ./")

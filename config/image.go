@@ -32,6 +32,8 @@ type Image struct {
 	KernelCommandLine string             `yaml:"kernel_command_line" doc:"of the installed system"`
 	LiveCommandLine   string             `yaml:"live_command_line" doc:"of the live system"`
 	Compression       Compression        `yaml:"compression" doc:"of the root file system"`
+	Exclude           []string           `yaml:"exclude" doc:"files of packages that dpkg leaves out, as patterns"`
+	Keep              []string           `yaml:"keep" doc:"exceptions from exclude"`
 	Editions          map[string]Edition `yaml:"editions" doc:"what can be built"`
 }
 
@@ -109,9 +111,19 @@ func (img *Image) check(r *report.Report, files fs.FS) {
 	if l := img.Compression.Level; l < 1 || l > 22 {
 		r.Add("compression.level", "", "must be 1 to 22, not %d", l)
 	}
+	checkPatterns(r, "exclude", img.Exclude)
+	checkPatterns(r, "keep", img.Keep)
 	img.Archive.check(r)
 	img.checkRepositories(r, files)
 	img.checkEditions(r, files)
+}
+
+func checkPatterns(r *report.Report, at string, patterns []string) {
+	for i, p := range patterns {
+		if !path.IsAbs(p) || strings.ContainsAny(p, " \t\n") {
+			r.Add(fmt.Sprintf("%s[%d]", at, i), "such as /usr/share/man/*", "%q is not an absolute path without blanks", p)
+		}
+	}
 }
 
 func (a Archive) check(r *report.Report) {

@@ -2,9 +2,48 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
+
+	"debvisor/internal/sign"
+
+	"github.com/spf13/cobra"
 )
+
+func keygenCommand() *cobra.Command {
+	var passFile string
+	c := &cobra.Command{
+		Use:   "keygen NAME",
+		Short: "Make a key pair that signs images: NAME.key and NAME.pub",
+		Long: `Make a key pair that signs images: NAME.key and NAME.pub, in cosign's format.
+
+The private key is encrypted with a passphrase from a file or from $COSIGN_PASSWORD, never from an argument.`,
+		Example: `  debvisor-builder keygen release --key-passphrase-file pass`,
+		Args:    exactly("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			pass, err := passphrase(passFile)
+			if err != nil {
+				return err
+			}
+			if len(pass) == 0 {
+				return usageError{errors.New("no passphrase: give --key-passphrase-file or set COSIGN_PASSWORD")}
+			}
+			name := strings.TrimSuffix(args[0], ".key")
+			if err := sign.Generate(name, pass); errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%w; keys are never replaced", err)
+			} else if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s.key  keep it secret, with its passphrase\n%s.pub  give it to those who verify images\n", name, name)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&passFile, "key-passphrase-file", "", "file with the passphrase; else $COSIGN_PASSWORD")
+	return c
+}
 
 // passphrase comes from a file or the environment: arguments are seen by everybody on the machine.
 func passphrase(file string) ([]byte, error) {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"debvisor/internal/exit"
+	"debvisor/internal/report"
 	"debvisor/internal/version"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,11 @@ func run() int {
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "debvisor-builder: interrupted")
 		return exit.Failed
+	}
+	var findings *report.Error
+	if errors.As(err, &findings) { // they have their places in front already
+		fmt.Fprintln(os.Stderr, findings)
+		return exit.Usage
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(os.Stderr, "debvisor-builder: error: %s\n", strings.TrimRight(line, "\n"))
@@ -68,7 +74,8 @@ Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 5 wrong sig
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(buildCommand())
+	cmd.AddCommand(buildCommand(), planCommand(), verifyCommand(), inspectCommand(), keygenCommand(), bootCommand(), answersCommand(),
+		versionCommand(version.Version, version.Commit))
 	return cmd
 }
 
