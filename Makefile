@@ -23,7 +23,7 @@ build: check-go ## the commands, in build/bin
 
 iso: build ## a signed installer image (as root); EDITION=minimal for the small one
 	tools/apt-need tools/iso.packages
-	build/bin/debvisor-builder build --edition $(EDITION) --output build
+	build/bin/debvisor-builder build --edition $(EDITION) --dir build
 
 boot: ## boot the newest image in QEMU, on this terminal
 	build/bin/debvisor-builder boot "$$(ls -t build/debvisor-*.iso | head -n 1)"
