@@ -40,5 +40,9 @@ test: check ## everything: builds the minimal edition and installs it in QEMU (a
 	$(MAKE) iso EDITION=minimal
 	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 $(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
 
+bench: iso ## sizes and times beside other tools', into build/bench (as root)
+	tools/apt-need tools/test.packages
+	$(GO) run ./testing/bench -edition $(EDITION)
+
 clean: ## remove what was built, keep downloads
 	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor*
