@@ -12,6 +12,7 @@ import (
 
 	"debvisor/config"
 	"debvisor/internal/disk"
+	"debvisor/internal/exit"
 	"debvisor/internal/manifest"
 )
 
@@ -41,6 +42,9 @@ func NewPlan(a Answers, m *manifest.Manifest, facts disk.Facts) (*Plan, error) {
 	choice, err := Choose(a.Node, facts)
 	if err != nil {
 		return nil, err
+	}
+	if m.MinRootSize > rootSize {
+		return nil, exit.With(exit.Refused, fmt.Errorf("lay out %s: the image needs a root of %s, there is one of %s", choice.System.Disk.Path, binary(m.MinRootSize), binary(rootSize)))
 	}
 	layout, err := NewLayout(choice.System.Disk, uuid.NewString)
 	if err != nil {

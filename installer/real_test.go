@@ -66,15 +66,28 @@ func newBench(t *testing.T) *bench {
 		Live: &host.Host{Root: "/", Runner: stubChroot{target: filepath.Join(dir, "target")}}, Medium: filepath.Join(dir, "medium"),
 		Target: filepath.Join(dir, "target"), Key: key, Loops: true, Tell: &Teller{Out: b.out},
 	}
+	t.Cleanup(func() {
+		journals, err := b.in.Live.Glob(journalDir + "/*.journal")
+		b.must(err)
+		for _, j := range journals {
+			b.must(os.Remove(j))
+		}
+	})
 	return b
 }
 
 // stubChroot stands in for GRUB's tools, which a tree of a few files does not have; everything else is real.
-type stubChroot struct{ target string }
+type stubChroot struct {
+	target string
+	fail   string // this command fails
+}
 
 func (s stubChroot) Run(ctx context.Context, c host.Cmd) ([]byte, error) {
 	if c.Args[0] != "chroot" {
 		return host.System{}.Run(ctx, c)
+	}
+	if c.Args[2] == s.fail {
+		return nil, errors.New("run " + s.fail + ": killed")
 	}
 	if c.Args[2] == "grub-install" {
 		return nil, nil
@@ -232,6 +245,66 @@ func TestARealDiskIsInstalled(t *testing.T) {
 	t.Log(b.out)
 	b.checkDisk(p)
 	b.checkSystem(p)
+}
+
+// Whatever stops an installation, nothing on the disk boots and nothing stays mounted.
+func TestAnInterruptedInstallationDoesNotBoot(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	b := newBench(t)
+	for _, fail := range []string{"update-grub", "grub-install"} {
+		b.in.Live.Runner = stubChroot{target: b.in.Target, fail: fail}
+		device := b.loop(fail+".img", 28*gib)
+		p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
+		b.must(err)
+		if err := b.in.Install(t.Context(), p); exit.Code(err) != exit.Failed || !strings.Contains(err.Error(), "bootloader: run "+fail) {
+			t.Errorf("%s: code %d, %v", fail, exit.Code(err), err)
+		}
+		b.checkDead(p)
+	}
+}
+
+// checkDead: no boot code for BIOS, no file that UEFI would look for.
+func (b *bench) checkDead(p *Plan) {
+	b.t.Helper()
+	r := b.in.newRun(p)
+	if mounted, err := r.mounted(); err != nil || len(mounted) > 0 {
+		b.t.Errorf("still mounted: %v, %v", mounted, err)
+	}
+	f, err := os.Open(p.Layout.Disk)
+	b.must(err)
+	defer f.Close()
+	code := make([]byte, 440)
+	_, err = f.ReadAt(code, 0)
+	b.must(err)
+	if strings.Trim(string(code), "\x00") != "" {
+		b.t.Error("there is boot code")
+	}
+	if have, err := r.readESP(); err != nil || len(have) > 0 {
+		b.t.Errorf("the EFI system partition has %d files, %v", len(have), err)
+	}
+}
+
+// A disk that holds something is installed when it was named, and keeps nothing of what it held.
+func TestADiskThatWasNamedIsWiped(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	b := newBench(t)
+	device := b.loop("system.img", 28*gib)
+	p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
+	b.must(err)
+	b.run("mkfs.ext4", "-q", "-L", "precious", device)
+	p.Choice.System = disk.Target{Disk: b.facts(device).Disks[0], Wipe: true} // loop devices have no name to consent by
+	b.must(b.in.Install(t.Context(), p))
+	b.checkDisk(p)
+	b.checkSystem(p)
+	for _, s := range b.facts(device).Disks[0].Contents.Signatures {
+		if s.Label == "precious" {
+			t.Errorf("still there: %s", s)
+		}
+	}
 }
 
 func (b *bench) checkDisk(p *Plan) {
