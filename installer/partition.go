@@ -30,11 +30,9 @@ func (r *run) partition(context.Context) ([]host.Change, error) {
 	if have && r.kernelKnows() {
 		return nil, nil
 	}
-	return append(changes,
-		host.Exec{Cmd: host.Cmd{Args: []string{"partx", "--update", l.Disk}}, Why: "tell the kernel"},
-		host.Exec{Cmd: host.Cmd{Args: []string{"udevadm", "settle", "--timeout=30"}}, Why: "wait for udev"},
-		host.Call{Why: "wait for the partitions' devices", Do: r.waitForPartitions},
-	), nil
+	settle := host.Exec{Cmd: host.Cmd{Args: []string{"udevadm", "settle", "--timeout=30"}}, Why: "wait for udev"}
+	tell := host.Call{Why: "have the kernel know the partitions of " + l.Disk, Do: r.tellKernel}
+	return append(changes, settle, tell, settle, tell), nil // udev reads the table on its own and may take devices away for a moment
 }
 
 // hasTable reports whether the disk has just the planned table.
@@ -142,14 +140,15 @@ func (r *run) sectors(name string) int64 {
 
 const deviceTimeout = 15 * time.Second
 
-func (r *run) waitForPartitions(ctx context.Context) error {
+// tellKernel asks until every partition is there: udev may be at the same, and then partx says that they exist.
+func (r *run) tellKernel(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
+	var last error
 	for !r.kernelKnows() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the partitions of %s: %w", r.plan.Layout.Disk, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
+		_, last = r.in.Live.Run(ctx, "partx", "--update", r.plan.Layout.Disk)
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return errors.Join(fmt.Errorf("wait for the partitions of %s: %w", r.plan.Layout.Disk, err), last)
 		}
 	}
 	return nil
