@@ -9,12 +9,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"debvisor/config"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 	"debvisor/internal/names"
+
+	"github.com/diskfs/go-diskfs"
 )
 
 // image is a configuration with the parts that a test looks at.
@@ -186,7 +187,7 @@ func TestAMenuThatAsksForSomethingUnknownIsAnError(t *testing.T) {
 func TestOverlayFilesHaveTheirModes(t *testing.T) {
 	m := hosttest.New(t, "")
 	b := newBuilder(t, "minimal", m.Runner)
-	if err := b.copyOverlay(context.Background(), m.Host, time.Unix(0, 0), "overlay"); err != nil {
+	if err := b.copyOverlay(context.Background(), m.Host, "overlay"); err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
@@ -291,4 +292,34 @@ func tree(t *testing.T, root string) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+func TestAnswersMediumHoldsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	answers := filepath.Join(dir, "n.yaml")
+	if err := os.WriteFile(answers, []byte("version: 1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	medium := filepath.Join(dir, "answers.img")
+	if err := writeAnswersMedium(medium, answers); err != nil {
+		t.Fatal(err)
+	}
+	d, err := diskfs.Open(medium, diskfs.WithOpenMode(diskfs.ReadOnly))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	fsys, err := d.GetFilesystem(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fsys.OpenFile("/debvisor.yaml", os.O_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(f)
+	same(t, "debvisor.yaml", string(data), "version: 1\n")
+	if err != nil || strings.TrimSpace(fsys.Label()) != AnswersLabel {
+		t.Errorf("label %q, %v", fsys.Label(), err)
+	}
 }

@@ -89,7 +89,7 @@ func (b *Builder) makeOverlay(ctx context.Context, lock *Lock, root rootTree, pu
 	if err := h.Apply(ctx, changes); err != nil {
 		return err
 	}
-	if err := b.copyOverlay(ctx, h, root.epoch, "overlay"); err != nil {
+	if err := b.copyOverlay(ctx, h, "overlay"); err != nil {
 		return err
 	}
 	if _, err := b.run(ctx, work{log: "overlay", args: inside(dir, "systemctl", "preset-all")}); err != nil {
@@ -156,7 +156,7 @@ func (b *Builder) extraSources() ([]host.Want, error) {
 }
 
 // copyOverlay puts the files below the given parts of the overlay into a tree, with the modes of overlay.modes.
-func (b *Builder) copyOverlay(ctx context.Context, h *host.Host, epoch time.Time, parts ...string) error {
+func (b *Builder) copyOverlay(ctx context.Context, h *host.Host, parts ...string) error {
 	modes, err := b.modes()
 	if err != nil {
 		return err

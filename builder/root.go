@@ -135,7 +135,7 @@ func release(suite, arch, index string, epoch time.Time) string {
 
 // makeInitramfs puts the files that concern it into the tree and makes it for the one kernel.
 func (b *Builder) makeInitramfs(ctx context.Context, epoch time.Time, dir string) error {
-	if err := b.copyOverlay(ctx, &host.Host{Root: dir, Runner: b.runner}, epoch, early...); err != nil {
+	if err := b.copyOverlay(ctx, &host.Host{Root: dir, Runner: b.runner}, early...); err != nil {
 		return err
 	}
 	kernel, err := kernelVersion(dir)

@@ -74,6 +74,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 5 wrong sig
 		return usageError{fmt.Errorf("%w\nsee %s --help", err, c.CommandPath())}
 	})
 	cmd.CompletionOptions.HiddenDefaultCmd = true
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(buildCommand(), planCommand(), verifyCommand(), inspectCommand(), keygenCommand(), bootCommand(), answersCommand(),
 		versionCommand(version.Version, version.Commit))
 	return cmd
