@@ -148,12 +148,15 @@ func readAnswers(open opener) ([]byte, error) {
 		return nil, nil // the library has no error of its own for a file that is not there
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxAnswers+1))
-	if err != nil {
+	// In one read: the library's FAT returns what lies behind the end of a file to a second one.
+	data := make([]byte, maxAnswers+1)
+	n, err := io.ReadFull(f, data)
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("%s is larger than %d bytes", answersFile, maxAnswers)
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return data[:n], nil
+	default:
 		return nil, err
 	}
-	if len(data) > maxAnswers {
-		return nil, fmt.Errorf("%s is larger than %d bytes", answersFile, maxAnswers)
-	}
-	return data, nil
 }
