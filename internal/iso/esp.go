@@ -79,7 +79,7 @@ func atEpoch(epoch int64, do func() error) error {
 }
 
 func fillESP(f *os.File, size int64, files []File, data [][]byte) error {
-	fsys, err := fat16.Create(file.New(f, false), size, 0, block, "DEBVISOR", true)
+	fsys, err := fat16.Create(file.New(f, false), size, 0, block, "DV-BOOT", true)
 	if err != nil {
 		return err
 	}
