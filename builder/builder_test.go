@@ -161,6 +161,7 @@ func TestCommandsOfTheStages(t *testing.T) {
 	lock := &Lock{Requested: []string{"bash", "sudo"}}
 	same(t, "mmdebstrap", host.Cmd{Args: b.mmdebstrap(lock, "/b/repo", "/b/tree")}.String(),
 		`mmdebstrap --mode=root --variant=minbase --format=directory --architectures=amd64 '--aptopt=APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io '--dpkgopt=path-exclude=/usr/share/man/*' '--dpkgopt=path-include=/usr/share/doc/*/copyright' --include=bash,sudo trixie /b/tree 'deb [trusted=yes] copy:///b/repo ./'`)
+	same(t, "apart", host.Cmd{Args: tied(apart("mmdebstrap"))}.String(), "setpriv --pdeathsig KILL -- unshare --mount --pid --fork --kill-child --mount-proc mmdebstrap")
 	got := host.Cmd{Args: b.mksquashfs("/b/tree", "/b/out")}.String()
 	if !strings.HasPrefix(got, "mksquashfs /b/tree /b/out -comp zstd -Xcompression-level 12 -b 262144 -processors ") || !strings.HasSuffix(got, " -noappend -no-exports") {
 		t.Errorf("mksquashfs: %s", got)
@@ -322,4 +323,9 @@ func TestAnswersMediumHoldsTheFile(t *testing.T) {
 	if err != nil || strings.TrimSpace(fsys.Label()) != AnswersLabel {
 		t.Errorf("label %q, %v", fsys.Label(), err)
 	}
+}
+
+func TestWhatIsMountedInATreeIsFoundInnermostFirst(t *testing.T) {
+	table := "proc /proc proc rw 0 0\nproc /b/t/proc proc rw 0 0\nnone /b/t/dev tmpfs rw 0 0\nnone /b/t/dev/pts devpts rw 0 0\nnone /b/tree tmpfs rw 0 0\n"
+	same(t, "mounts", strings.Join(mountsBelow(table, "/b/t"), " "), "/b/t/dev/pts /b/t/dev /b/t/proc")
 }

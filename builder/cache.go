@@ -57,7 +57,7 @@ func (c cache) get(p *Progress, stage, edition, key string, work func(dir string
 		return "", err
 	}
 	if err := work(tmp); err != nil {
-		return "", errors.Join(err, os.RemoveAll(tmp))
+		return "", errors.Join(err, remove(tmp))
 	}
 	if err := os.Rename(tmp, final); err != nil {
 		return "", err
@@ -66,10 +66,38 @@ func (c cache) get(p *Progress, stage, edition, key string, work func(dir string
 }
 
 func remake(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
+	if err := remove(dir); err != nil {
 		return err
 	}
 	return os.MkdirAll(dir, 0o755)
+}
+
+// remove deletes a tree, never what is mounted in it: that is detached first, whoever left it.
+func remove(dir string) error {
+	table, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	for _, m := range mountsBelow(string(table), dir) {
+		if err := syscall.Unmount(m, syscall.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", m, err)
+		}
+	}
+	return os.RemoveAll(dir)
+}
+
+// mountsBelow are the mount points at and below dir, the last one mounted first. The table writes blanks and the like in
+// octal, which a build directory must not have.
+func mountsBelow(table, dir string) []string {
+	var found []string
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) > 1 && (f[1] == dir || strings.HasPrefix(f[1], dir+"/")) {
+			found = append(found, f[1])
+		}
+	}
+	slices.Reverse(found)
+	return found
 }
 
 // prune removes all but the newest results of a stage.
@@ -81,7 +109,7 @@ func (c cache) prune(stage, edition string) error {
 	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, unfinished) })
 	slices.SortFunc(names, func(a, b string) int { return modified(b).Compare(modified(a)) })
 	for _, old := range names[min(keep, len(names)):] {
-		if err := os.RemoveAll(old); err != nil {
+		if err := remove(old); err != nil {
 			return err
 		}
 	}
@@ -103,7 +131,7 @@ func (c cache) sweep() error {
 		return err
 	}
 	for _, n := range names {
-		if err := os.RemoveAll(n); err != nil {
+		if err := remove(n); err != nil {
 			return fmt.Errorf("remove what an earlier build left: %w", err)
 		}
 	}

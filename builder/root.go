@@ -62,11 +62,11 @@ func (b *Builder) makeRoot(ctx context.Context, lock *Lock, epoch time.Time, dir
 	if err := b.writeRepository(repo, lock, epoch); err != nil {
 		return err
 	}
-	_, err := b.run(ctx, work{log: "root", env: b.rootEnv(epoch), args: b.mmdebstrap(lock, repo, dir), line: b.countPackages(lock)})
+	_, err := b.run(ctx, work{log: "root", env: b.rootEnv(epoch), args: apart(b.mmdebstrap(lock, repo, dir)...), line: b.countPackages(lock)})
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(repo))
+		return errors.Join(err, remove(repo))
 	}
-	return errors.Join(os.RemoveAll(repo), b.makeInitramfs(ctx, epoch, dir))
+	return errors.Join(remove(repo), b.makeInitramfs(ctx, epoch, dir))
 }
 
 // rootEnv: with INITRD=No the kernel's installation makes no initramfs; it is made once, when everything is there.

@@ -41,9 +41,15 @@ func (b *Builder) run(ctx context.Context, w work) ([]byte, error) {
 	return out, errors.Join(err, log.Close())
 }
 
-// tied makes a command end when the builder does, also when the builder is killed.
+// tied makes a command end when the builder does, also when the builder is killed. KILL, because unshare holds TERM back.
 func tied(args []string) []string {
-	return append([]string{"setpriv", "--pdeathsig", "TERM", "--"}, args...)
+	return append([]string{"setpriv", "--pdeathsig", "KILL", "--"}, args...)
+}
+
+// apart makes a command and all that it starts end together, and its mounts with them: mmdebstrap mounts /proc, /sys and
+// /dev into the tree, and they must not outlive it.
+func apart(args ...string) []string {
+	return append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"}, args...)
 }
 
 // inside makes a command run with root as its file system, with /proc, and with mounts that end when it does.
