@@ -14,39 +14,46 @@ import (
 
 var siteTools = []string{"qemu-system-x86_64", "mkfs.vfat", "mcopy", "dnsmasq", "ip", "openssl"}
 
-// From a CD with BIOS, the menu's default and DHCP, to a node that anybody may try to reach.
 func TestInstallBIOS(t *testing.T) {
 	iso := imageUnderTest(t, siteTools...)
 	t.Parallel()
-	s := &site{name: "bios", firmware: qemu.BIOS, medium: qemu.CD, disk: qemu.Virtio, dhcp: true,
-		network: "  ipv4: dhcp\n  ipv6: auto"}
+	s := biosSite()
 	s.prepare(t, iso)
 	s.provision(t)
 	t.Run("a second boot changes nothing", s.secondBootChangesNothing)
 	s.report(t)
 }
 
-// From a USB stick with UEFI, the menu's unattended entry, to a node with fixed addresses in a VLAN that only one network
-// may manage.
+// biosSite goes from a CD with BIOS, the menu's default and DHCP to a node that anybody may try to reach.
+func biosSite() *site {
+	return &site{name: "bios", firmware: qemu.BIOS, medium: qemu.CD, disk: qemu.Virtio, dhcp: true, network: "  ipv4: dhcp\n  ipv6: auto"}
+}
+
 func TestInstallUEFI(t *testing.T) {
 	iso := imageUnderTest(t, siteTools...)
 	t.Parallel()
-	s := &site{name: "uefi", firmware: qemu.UEFI, medium: qemu.USB, disk: qemu.NVMe, menu: "\x0e\r", vlan: 77, managed: true,
-		network: fmt.Sprintf(`  ports:
-    - mac: %s
-  vlan: 77
-  ipv4:
-    address: %s/24
-    gateway: %s
-  ipv6:
-    address: %s/64
-    gateway: %s
-  dns: [%[3]s]
-  management: [%s, %s]`, mac, node4, peer4.Addr(), node6, peer6.Addr(), peer4.Masked(), peer6.Masked())}
+	s := uefiSite()
 	s.prepare(t, iso)
 	s.provision(t)
 	t.Run("health names what is broken", s.healthNamesWhatIsBroken)
 	s.report(t)
+}
+
+// uefiSite goes from a USB stick with UEFI and the menu's unattended entry to a node with fixed addresses in a VLAN that
+// only one network may manage.
+func uefiSite() *site {
+	return &site{name: "uefi", firmware: qemu.UEFI, medium: qemu.USB, disk: qemu.NVMe, menu: "\x0e\r", vlan: 77, managed: true,
+		network: fmt.Sprintf(`  ports:
+    - mac: %s
+  vlan: 77
+  ipv4:
+    address: %s/%d
+    gateway: %s
+  ipv6:
+    address: %s/%d
+    gateway: %s
+  dns: [%s]
+  management: [%s, "%s"]`, mac, node4, peer4.Bits(), peer4.Addr(), node6, peer6.Bits(), peer6.Addr(), peer4.Addr(), peer4.Masked(), peer6.Masked())}
 }
 
 // provision takes a site from the medium to a node that is complete, and looks at it.

@@ -157,10 +157,11 @@ func rescueShell(t *testing.T, iso, dir string, disks map[string]string) shell {
 
 // Were the answers wrong in another way, each refusal would be for another reason.
 func TestAnswersAreGoodButForTheirMistakes(t *testing.T) {
-	site := &site{name: "bios", network: "  ipv4: dhcp"}
-	site.credentials(t)
 	files := maps.Clone(answerFiles)
-	files["site.yaml"] = site.answers()
+	for _, s := range []*site{biosSite(), uefiSite(), powerSite()} {
+		s.credentials(t)
+		files[s.name+".yaml"] = s.answers()
+	}
 	for name, text := range files {
 		_, err := config.ParseNode(name, []byte(text))
 		if (err == nil) != (name != "mistakes.yaml") {

@@ -5,8 +5,6 @@ import (
 	"os"
 	"testing"
 	"time"
-
-	"debvisor/testing/qemu"
 )
 
 // The power goes while the system is being unpacked. What is on the disk then must not boot as if it were complete, the
@@ -16,13 +14,19 @@ func TestPowerCutWhileUnpacking(t *testing.T) {
 		t.Skip("not possible here: three more boots do not fit in the time; make e2e-power")
 	}
 	iso := imageUnderTest(t, siteTools...)
-	s := &site{name: "power", firmware: qemu.BIOS, medium: qemu.CD, disk: qemu.Virtio, dhcp: true, network: "  ipv4: dhcp"}
+	s := powerSite()
 	s.prepare(t, iso)
 	s.mustRun(t, "power cut", s.cutPower)
 	s.mustRun(t, "the disk does not boot", s.doesNotBoot)
 	s.wipe = serial
 	s.useAnswers(t)
 	s.provision(t)
+}
+
+func powerSite() *site {
+	s := biosSite()
+	s.name = "power"
+	return s
 }
 
 func (s *site) cutPower(t *testing.T) {

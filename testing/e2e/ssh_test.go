@@ -26,8 +26,8 @@ func (s *site) dial(address netip.Addr, user string, auth ...ssh.AuthMethod) (*s
 		return nil, errors.Join(err, conn.Close())
 	}
 	c, chans, reqs, err := ssh.NewClientConn(conn, where, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: s.sameHostKey})
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	if err != nil { // it has closed the connection
+		return nil, err
 	}
 	return ssh.NewClient(c, chans, reqs), conn.SetDeadline(time.Time{})
 }

@@ -29,7 +29,8 @@ type Network struct {
 // Device is the tap's name in the namespace.
 const Device = "others"
 
-// NewNetwork makes a network with addrs (with prefix lengths, of both families) for the others; dir is for sockets.
+// NewNetwork makes a network with addrs (with prefix lengths, of both families) for the others, which can be a machine's
+// gateway; dir is for sockets.
 func NewNetwork(ctx context.Context, dir string, vlan int, addrs ...netip.Prefix) (*Network, error) {
 	ns, err := NewNamespace()
 	if err != nil {
@@ -51,6 +52,10 @@ func (n *Network) open(ctx context.Context, addrs []netip.Prefix) (err error) {
 	batch := []string{"link set lo up", "link set " + Device + " up"}
 	for _, a := range addrs {
 		batch = append(batch, fmt.Sprintf("addr add %s dev %s nodad", a, Device))
+	}
+	// A gateway that does not call itself a router is none to systemd-networkd.
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1\n"), 0); err != nil {
+		return fmt.Errorf("make %s a router: %w", Device, err)
 	}
 	cmd := host.Cmd{Args: []string{"ip", "-batch", "-"}, Stdin: strings.Join(batch, "\n") + "\n"}
 	if _, err := (host.System{}).Run(ctx, cmd); err != nil {
