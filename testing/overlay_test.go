@@ -1,0 +1,40 @@
+package repository
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"debvisor/internal/host"
+	"debvisor/internal/nft"
+)
+
+// overlayDir is the tree that is copied over the image's root.
+const overlayDir = "../config/overlay"
+
+// A node is closed from its very first boot, before anybody has said what it will be: the image brings the base ruleset
+// for no particular machine, in the very bytes that firstboot would write.
+func TestImageBringsTheBaseRuleset(t *testing.T) {
+	modes, err := os.ReadFile("../config/overlay.modes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants := append(nft.Files(nft.Config{}),
+		host.File{Path: nft.LocalPath, Content: nft.Local(), Mode: 0o644},
+		host.File{Path: "/etc/systemd/system/nftables.service.d/debvisor.conf", Content: nft.DropIn, Mode: 0o644})
+	for _, w := range wants {
+		f, ok := w.(host.File)
+		if !ok {
+			continue // a directory
+		}
+		got, err := os.ReadFile(filepath.Join(overlayDir, f.Path))
+		if err != nil || string(got) != f.Content {
+			t.Errorf("config/overlay%s: %v; got\n%s\nwant\n%s", f.Path, err, got, f.Content)
+		}
+		if f.Mode != fs.FileMode(0o644) && !strings.Contains(string(modes), f.Path[1:]+" ") {
+			t.Errorf("config/overlay.modes does not give %s its mode %04o", f.Path, f.Mode)
+		}
+	}
+}
