@@ -62,7 +62,7 @@ func (b *Builder) makeRoot(ctx context.Context, lock *Lock, epoch time.Time, dir
 	if err := b.writeRepository(repo, lock, epoch); err != nil {
 		return err
 	}
-	_, err := b.run(ctx, work{log: "root", env: b.rootEnv(epoch), args: apart(b.mmdebstrap(lock, repo, dir)...), line: b.countPackages(lock)})
+	_, err := b.run(ctx, work{log: "root", env: append(b.rootEnv(epoch), "TMPDIR="+repo), args: apart(b.mmdebstrap(lock, repo, dir)...), line: b.countPackages(lock)})
 	if err != nil {
 		return errors.Join(err, remove(repo))
 	}
