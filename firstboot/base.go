@@ -89,5 +89,8 @@ func (n node) keyboard(context.Context) ([]host.Change, error) {
 	if !n.Exists("/usr/bin/setupcon") {
 		return n.Need(file)
 	}
-	return n.applied("keyboard", []host.Want{file}, host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "--no-block", "try-restart", "keyboard-setup.service"}}})
+	// keyboard-setup.service loads what was saved, not the file; and what is older than the file, the next boot saves anew.
+	return n.applied("keyboard", []host.Want{file},
+		host.Exec{Cmd: host.Cmd{Args: []string{"setupcon", "--save-only"}}},
+		host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "--no-block", "try-restart", "keyboard-setup.service"}}})
 }

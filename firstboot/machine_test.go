@@ -122,7 +122,7 @@ func (m *machine) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 		return []byte(strings.ToLower(m.get("/etc/ssh/sshd_config.d/10-debvisor.conf"))), nil
 	case "virsh":
 		return m.virsh(c)
-	case "udevadm", "visudo":
+	case "udevadm", "visudo", "setupcon":
 	default:
 		return nil, fmt.Errorf("run %s: this machine has no such command", line)
 	}
