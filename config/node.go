@@ -82,9 +82,6 @@ type Install struct {
 	After string `yaml:"after" doc:"reboot, poweroff or nothing when installed; reboot when missing"`
 }
 
-// Profiles are the storage profiles, the guided installer's default first.
-var Profiles = []string{"usb-zfs", "zfs", "ceph", "mixed"}
-
 // Addons are the names that answers may list.
 var Addons = []string{"monitoring-stack", "vnc-console", "rpc-service", "webpanel"}
 

@@ -16,6 +16,9 @@ const (
 	dataRole   = "data"
 )
 
+// errTooFew is in the error when a profile needs more disks than there are.
+var errTooFew = errors.New("too few disks for the profile")
+
 // Choice is which disks the answers mean.
 type Choice struct {
 	System disk.Target
@@ -32,10 +35,27 @@ func Choose(n *config.Node, facts disk.Facts) (Choice, error) {
 	for i := range n.Storage.Data {
 		c.Data = append(c.Data, plan.Roles[dataName(i)]...)
 	}
-	if len(n.Storage.Data) == 0 {
-		c.Data = emptyDisks(facts, c.System.Disk)
+	profile, err := config.ProfileByName(n.Storage.Profile)
+	if err != nil {
+		return Choice{}, exit.With(exit.Usage, err)
 	}
-	return c, nil
+	if len(n.Storage.Data) == 0 {
+		c.Data = emptyDisks(profile, facts, c.System.Disk)
+	}
+	return c, enoughDisks(profile, c, facts, n)
+}
+
+// enoughDisks refuses a profile that the disks cannot serve, before anything is written.
+func enoughDisks(p config.Profile, c Choice, facts disk.Facts, n *config.Node) error {
+	if len(c.Data) >= p.Disks.Least {
+		return nil
+	}
+	kind := "fixed"
+	if p.Disks.Removable {
+		kind = "USB"
+	}
+	return exit.With(exit.NoMatch, fmt.Errorf("%w: %s needs at least %d, %s and empty, besides the system disk; there are %d\n\n%s",
+		errTooFew, p.Name, p.Disks.Least, kind, len(c.Data), disk.Explain(facts.Disks, roles(n), n.Storage.Wipe)))
 }
 
 func roles(n *config.Node) []disk.Role {
@@ -48,12 +68,11 @@ func roles(n *config.Node) []disk.Role {
 
 func dataName(i int) string { return fmt.Sprintf("%s[%d]", dataRole, i) }
 
-// emptyDisks are the disks that a profile may use when no rule names any: fixed, unused, empty.
-func emptyDisks(facts disk.Facts, system disk.Disk) []disk.Target {
+// emptyDisks are the disks that a profile may use when no rule names any: of its kind, unused, empty.
+func emptyDisks(p config.Profile, facts disk.Facts, system disk.Disk) []disk.Target {
 	var all []disk.Target
 	for _, d := range facts.Disks {
-		fixed := len(disk.Match{}.Mismatch(d)) == 0
-		if d.Path != system.Path && fixed && len(d.Busy()) == 0 && d.Contents.Empty() {
+		if d.Path != system.Path && p.Takes(d) && len(disk.Unusable(facts.Disks, d)) == 0 && d.Contents.Empty() {
 			all = append(all, disk.Target{Disk: d})
 		}
 	}

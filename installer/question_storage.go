@@ -31,12 +31,21 @@ func profileQuestion(s State) Question {
 	q := Question{Path: "storage.profile", Title: "Storage profile", Kind: One, Default: or(s.Node.Storage.Profile, config.Profiles[0]),
 		Help: "recorded; this version does not provision storage yet",
 		set:  func(n *config.Node, a string) { n.Storage.Profile = a }}
-	for _, p := range config.Profiles {
-		if slices.Contains(s.Profiles, p) {
-			q.Options = append(q.Options, Option{p, p})
+	for _, name := range config.Profiles {
+		if slices.Contains(s.Profiles, name) {
+			q.Options = append(q.Options, Option{name, profileLine(name, s.Disks)})
 		}
 	}
 	return q
+}
+
+// profileLine says what a profile is and whether this machine has the disks for it; the system disk is not known yet.
+func profileLine(name string, disks []disk.Disk) string {
+	p, err := config.ProfileByName(name)
+	if err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s: %s (needs %d; here: %d)", name, p.Summary, p.Disks.Least, len(emptyDisks(p, disk.Facts{Disks: disks}, disk.Disk{})))
 }
 
 func systemQuestion(s State) Question {

@@ -55,7 +55,7 @@ func TestTheQuestionsLeadToValidAnswers(t *testing.T) {
 	s, asked := walk(t, begin(t), map[string]string{
 		"host.fqdn": "hv01.lab.example", "users[0].name": "ops", "users[0].ssh_keys": key, "network.ports": "52:54:00:00:00:01",
 		"network.ipv4.method": "static", "network.ipv4.address": "10.0.0.11/24", "network.ipv4.gateway": "10.0.0.1", "network.dns": "10.0.0.1 10.0.0.2",
-		"network.vlan": "20", "network.management": "10.0.0.0/24", "storage.system": "/dev/sda", "storage.wipe": "S3Z8NX0K1",
+		"network.vlan": "20", "network.management": "10.0.0.0/24", "storage.profile": "zfs", "storage.system": "/dev/sda", "storage.wipe": "S3Z8NX0K1",
 	})
 	wantAsked := `host.fqdn
 host.timezone
@@ -107,7 +107,7 @@ network:
   management:
     - 10.0.0.0/24
 storage:
-  profile: usb-zfs
+  profile: zfs
   system:
     match:
       serial: S3Z8NX0K1

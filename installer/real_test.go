@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,8 @@ type bench struct {
 	in  *Installer
 	out *bytes.Buffer
 	dir string
+	// spare is an empty disk that the storage profile may have; too small for the system.
+	spare string
 }
 
 // namespaced runs the calling test again in a private mount namespace, and reports whether this is that run.
@@ -73,6 +76,7 @@ func newBench(t *testing.T) *bench {
 			b.must(os.Remove(j))
 		}
 	})
+	b.spare = b.loop("spare.img", gib)
 	return b
 }
 
@@ -201,19 +205,28 @@ func answers(t *testing.T, size, wipe string) Answers {
 	return Answers{Source: "a test", Text: text, Node: n}
 }
 
-// facts are those of the given loop devices only: other tests of this machine have theirs.
+// facts are those of the given loop devices and the spare one only: other tests of this machine have theirs.
 func (b *bench) facts(devices ...string) *disk.Facts {
 	all, err := b.in.Facts(b.t.Context())
 	b.must(err)
 	var mine disk.Facts
 	for _, d := range all.Disks {
-		for _, name := range devices {
-			if d.Path == name {
-				mine.Disks = append(mine.Disks, d)
-			}
+		if d.Path == b.spare || slices.Contains(devices, d.Path) {
+			mine.Disks = append(mine.Disks, d)
 		}
 	}
 	return &mine
+}
+
+// fact is one disk.
+func (b *bench) fact(device string) disk.Disk {
+	for _, d := range b.facts(device).Disks {
+		if d.Path == device {
+			return d
+		}
+	}
+	b.t.Fatalf("there is no disk %s", device)
+	return disk.Disk{}
 }
 
 // sum is the hash of what an image holds; holes count as zeros.
@@ -296,7 +309,7 @@ func TestADiskThatWasNamedIsWiped(t *testing.T) {
 	p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
 	b.must(err)
 	b.run("mkfs.ext4", "-q", "-L", "precious", device)
-	p.Choice.System = disk.Target{Disk: b.facts(device).Disks[0], Wipe: true} // loop devices have no name to consent by
+	p.Choice.System = disk.Target{Disk: b.fact(device), Wipe: true} // loop devices have no name to consent by
 	b.must(b.in.Install(t.Context(), p))
 	b.checkDisk(p)
 	b.checkSystem(p)
@@ -380,15 +393,21 @@ func TestWhatIsRefusedLeavesTheDiskAsItWas(t *testing.T) {
 		want  int
 		says  error
 	}{
-		{"a disk with data", "<29GiB", []string{full, second}, exit.Refused, disk.ErrNotEmpty},
+		{"a disk with data", ">=27GiB <29GiB", []string{full, second}, exit.Refused, disk.ErrNotEmpty},
 		{"two disks for one", ">=27GiB", []string{full, second}, exit.NoMatch, disk.ErrAmbiguous},
 		{"no disk", ">=1TB", []string{full, second}, exit.NoMatch, disk.ErrNoMatch},
+		{"no disk for the profile", ">=29GiB", []string{full, second}, exit.NoMatch, errTooFew},
 	} {
+		if c.says == errTooFew {
+			b.run("mkfs.ext4", "-q", b.spare)
+		}
 		p, err := b.in.Look(t.Context(), answers(t, c.size, ""), b.facts(c.disks...))
 		if p != nil || exit.Code(err) != c.want || !errors.Is(err, c.says) {
 			t.Errorf("%s: code %d, %v; want %d, %v", c.name, exit.Code(err), err, c.want, c.says)
 		}
 	}
+	b.run("wipefs", "-q", "-a", b.spare)
+	b.run("dd", "if=/dev/zero", "of="+b.spare, "bs=1M", "count=1024", "status=none")
 	b.flip(manifest.Payload)
 	p, err := b.in.Look(t.Context(), answers(t, ">=29GiB", ""), b.facts(full, second))
 	b.must(err)
