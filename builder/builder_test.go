@@ -34,7 +34,7 @@ live_command_line: boot=live noeject
 compression: {algorithm: zstd, level: 12}
 exclude: [/usr/share/man/*]
 keep: [/usr/share/doc/*/copyright]
-editions: {minimal: {packages: [base]}, standard: {packages: [base, more]}}
+editions: {minimal: {packages: [base], profiles: [zfs]}, standard: {packages: [base, more], profiles: [zfs, ceph]}}
 `),
 		"keys/grafana.asc":          text("KEY\n"),
 		"packages/base.list":        text("# base\nbash\n\nsshd # no such\n"),

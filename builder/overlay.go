@@ -13,27 +13,16 @@ import (
 	"strings"
 	"time"
 
-	"debvisor/config"
+	"debvisor"
 	"debvisor/internal/host"
 	"debvisor/internal/names"
+	"debvisor/internal/version"
 )
 
 // overlayTree is the system as nodes get it.
 type overlayTree struct {
 	key, dir string
 	epoch    time.Time
-}
-
-// Info is /usr/share/debvisor/image.json: what a node knows about its image.
-type Info struct {
-	Version  string   `json:"version"`
-	Edition  string   `json:"edition"`
-	Suite    string   `json:"suite"`
-	Arch     string   `json:"arch"`
-	Commit   string   `json:"commit"`
-	Profiles []string `json:"profiles"`
-	Packages int      `json:"packages"`
-	Kernel   string   `json:"kernel_command_line"`
 }
 
 const overlayVersion = 2
@@ -62,13 +51,21 @@ func (b *Builder) overlayKey(lock *Lock, rootKey string, public []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	return keyOf(overlayVersion, rootKey, files, programs, public, b.info(lock), b.image.Archive, b.image.ExtraRepositories, names.Links, b.pathFilters()), nil
+	shared, err := digest(debvisor.Files, ".")
+	if err != nil {
+		return "", err
+	}
+	return keyOf(overlayVersion, rootKey, files, shared, programs, public, b.info(lock), b.image.Archive, b.image.ExtraRepositories, names.Links, b.pathFilters()), nil
 }
 
-func (b *Builder) info(lock *Lock) Info {
-	return Info{Version: b.Version, Edition: b.Edition, Suite: b.image.Suite, Arch: b.image.Architecture, Commit: b.Commit,
-		Profiles: config.Profiles, Packages: len(lock.Packages), Kernel: b.image.KernelCommandLine}
+// info is what a node knows about its image.
+func (b *Builder) info(lock *Lock) version.Image {
+	return version.Image{Version: b.Version, Edition: b.Edition, Suite: b.image.Suite, Arch: b.image.Architecture, Commit: b.Commit,
+		Profiles: b.profiles(), Packages: len(lock.Packages), KernelCommandLine: b.image.KernelCommandLine}
 }
+
+// profiles are the storage profiles that the edition serves.
+func (b *Builder) profiles() []string { return b.image.Editions[b.Edition].Profiles }
 
 func (b *Builder) makeOverlay(ctx context.Context, lock *Lock, root rootTree, public []byte, dir string) error {
 	if err := b.startLog("overlay"); err != nil {
@@ -105,8 +102,8 @@ func (b *Builder) ownFiles(lock *Lock, public []byte) ([]host.Want, error) {
 		return nil, err
 	}
 	wants := []host.Want{
-		host.File{Path: "/usr/share/debvisor/image.json", Content: string(info) + "\n", Mode: 0o644},
-		host.File{Path: "/usr/share/debvisor/debvisor.pub", Content: string(public), Mode: 0o644},
+		host.File{Path: version.ImageFile, Content: string(info) + "\n", Mode: 0o644},
+		host.File{Path: version.KeyFile, Content: string(public), Mode: 0o644},
 		host.File{Path: "/etc/dpkg/dpkg.cfg.d/debvisor", Content: strings.Join(b.pathFilters(), "\n") + "\n", Mode: 0o644},
 		host.File{Path: "/etc/apt/sources.list.d/debian.sources", Content: b.debSources(), Mode: 0o644},
 		host.Absent{Path: "/etc/dpkg/dpkg.cfg.d/99mmdebstrap"},
@@ -123,8 +120,30 @@ func (b *Builder) ownFiles(lock *Lock, public []byte) ([]host.Want, error) {
 	for _, l := range names.Links {
 		wants = append(wants, host.Symlink{Path: l.Path, Target: l.Target})
 	}
+	shared, err := sharedFiles()
+	if err != nil {
+		return nil, err
+	}
 	extra, err := b.extraSources()
-	return append(wants, extra...), err
+	return append(append(wants, shared...), extra...), err
+}
+
+// sharedFiles are the repository's documentation, playbooks and roles: a node can read about itself and converge itself.
+func sharedFiles() ([]host.Want, error) {
+	var wants []host.Want
+	err := fs.WalkDir(debvisor.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(debvisor.Files, name)
+		target := path.Join("/usr/share/debvisor/ansible", name)
+		if strings.HasPrefix(name, "docs/") {
+			target = path.Join("/usr/share/debvisor", name)
+		}
+		wants = append(wants, host.File{Path: target, Content: string(data), Mode: 0o644})
+		return err
+	})
+	return wants, err
 }
 
 // debSources is where a node gets its updates from.

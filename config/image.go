@@ -15,7 +15,7 @@ import (
 
 // Files are image.yaml, packages/, overlay/, overlay.modes and boot/ as they were when the program was built.
 //
-//go:embed image.yaml packages all:overlay overlay.modes boot
+//go:embed image.yaml profiles.yaml packages all:overlay overlay.modes boot
 var Files embed.FS
 
 // ImageFile is where an image is described, in Files or a copy of it.
@@ -64,6 +64,7 @@ type Compression struct {
 // Edition is a set of package lists.
 type Edition struct {
 	Packages []string `yaml:"packages" doc:"names of package lists"`
+	Profiles []string `yaml:"profiles" doc:"storage profiles that it serves"`
 }
 
 // Package is a package that an image is to have, and where that is said.
@@ -176,6 +177,12 @@ func (img *Image) checkEditions(r *report.Report, files fs.FS) {
 		}
 		for i, list := range img.Editions[name].Packages {
 			img.checkList(r, files, fmt.Sprintf("%s.packages[%d]", at, i), list)
+		}
+		if len(img.Editions[name].Profiles) == 0 {
+			r.Add(at, "list them as profiles: […]", "serves no storage profile, so it could not be installed")
+		}
+		for i, p := range img.Editions[name].Profiles {
+			oneOf(r, fmt.Sprintf("%s.profiles[%d]", at, i), p, Profiles)
 		}
 	}
 }

@@ -55,7 +55,7 @@ archive: {mirror: "http://a b", security: http://deb.debian.org/debian-security,
 extra_repositories: [{name: x, enabled: true, uri: https://apt.example, suite: s, components: [main], signed_by: keys/x.asc, packages: [Big]}]
 compression: {algorithm: xz, level: 3}
 exclude: [usr/share/man]
-editions: {minimal: {packages: [none]}, empty: {packages: []}}
+editions: {minimal: {packages: [none], profiles: [zsf]}, empty: {packages: []}}
 `)},
 	}
 	_, err := LoadImage(files)
@@ -79,7 +79,11 @@ image.yaml:7:26: compression.algorithm: "xz" is not supported
 image.yaml:8:11: exclude[0]: "usr/share/man" is not an absolute path without blanks
 	hint: such as /usr/share/man/*
 image.yaml:9:33: editions.minimal.packages[0]: no package list packages/none.list
-image.yaml:9:48: editions.empty: has no package list`
+image.yaml:9:51: editions.minimal.profiles[0]: "zsf" is unknown
+	hint: did you mean zfs?
+image.yaml:9:65: editions.empty: has no package list
+image.yaml:9:65: editions.empty: serves no storage profile, so it could not be installed
+	hint: list them as profiles: […]`
 	if err.Error() != want {
 		t.Errorf("got\n%s\nwant\n%s", err, want)
 	}

@@ -12,10 +12,11 @@ import (
 
 func answersCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "answers",
-		Short: "Check answers files, or describe them",
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:     "answers",
+		Example: "  debvisor-builder answers check node.yaml\n  debvisor-builder answers schema > answers.schema.json",
+		Short:   "Check answers files, or describe them",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		&cobra.Command{
@@ -36,9 +37,10 @@ func answersCommand() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use:   "schema",
-			Short: "Print the JSON Schema of answers files, for editors",
-			Args:  noArgs,
+			Use:     "schema",
+			Example: "  debvisor-builder answers schema > answers.schema.json",
+			Short:   "Print the JSON Schema of answers files, for editors",
+			Args:    noArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				text, err := builder.Schema()
 				if err != nil {
@@ -54,9 +56,10 @@ func answersCommand() *cobra.Command {
 
 func versionCommand(version, commit string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print what this program is called",
-		Args:  noArgs,
+		Use:     "version",
+		Example: "  debvisor-builder version",
+		Short:   "Print what this program is called",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if commit != "" {
 				commit = " (" + commit + ")"

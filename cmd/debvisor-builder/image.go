@@ -83,9 +83,10 @@ func printVerdict(w io.Writer, v *builder.Verdict) {
 func inspectCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "inspect ISO",
-		Short: "Show what an image is and holds; verifies nothing, shows no secrets",
-		Args:  exactly("ISO"),
+		Use:     "inspect ISO",
+		Example: "  debvisor-builder inspect build/debvisor-1.0-amd64.iso --json",
+		Short:   "Show what an image is and holds; verifies nothing, shows no secrets",
+		Args:    exactly("ISO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			in, err := builder.Inspect(args[0])
 			if err != nil {

@@ -20,6 +20,8 @@ type Image struct {
 	Commit   string   `json:"commit"`
 	Profiles []string `json:"profiles"`
 	Packages int      `json:"packages"`
+	// KernelCommandLine is what the installed kernel gets.
+	KernelCommandLine string `json:"kernel_command_line"`
 }
 
 // ParseImage reads ImageFile's text. An image without a version, edition, suite or architecture is an error.

@@ -57,10 +57,10 @@ func (s *site) try(command string) (string, int, error) {
 	// A command that hangs must not take the whole test's time.
 	timer := time.AfterFunc(3*time.Minute, func() { client.Close() })
 	defer timer.Stop()
-	out, err := session.CombinedOutput(command)
+	out, err := session.Output(command)
 	var exit *ssh.ExitError
 	if errors.As(err, &exit) {
-		return string(out), exit.ExitStatus(), nil
+		return string(out) + string(exit.ExitError.Msg()), exit.ExitStatus(), nil
 	}
 	return string(out), 0, err
 }

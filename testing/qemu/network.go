@@ -49,7 +49,8 @@ func (n *Network) open(ctx context.Context, addrs []netip.Prefix) (err error) {
 	if n.tap, err = openTap(Device); err != nil {
 		return err
 	}
-	batch := []string{"link set lo up", "link set " + Device + " up"}
+	// The queue holds a question to every port of a slow machine.
+	batch := []string{"link set lo up", "link set " + Device + " up txqueuelen 100000"}
 	for _, a := range addrs {
 		batch = append(batch, fmt.Sprintf("addr add %s dev %s nodad", a, Device))
 	}

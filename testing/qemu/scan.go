@@ -18,8 +18,8 @@ import (
 )
 
 // Scan asks every TCP port of to for a connection, from the address from, and returns those that answered in order:
-// listening, or refused, which a firewall that drops does not let through either. It is repeated more slowly until no
-// question was lost on the way.
+// listening, or refused, which a firewall that drops does not let through either. A question that is lost on the way is
+// an error.
 func (n *Network) Scan(ctx context.Context, from, to netip.Addr) ([]uint16, error) {
 	var s *scanner
 	if err := n.Do(func() (err error) { s, err = newScanner(from, to); return err }); err != nil {
@@ -34,11 +34,9 @@ func (n *Network) Scan(ctx context.Context, from, to netip.Addr) ([]uint16, erro
 }
 
 const (
-	scanPort  = 40000                 // the questions come from here
-	scanBurst = 128                   // questions between two pauses, well below the queue of a network device
-	scanPause = 4 * time.Millisecond  // at first
-	scanSlow  = 64 * time.Millisecond // no slower than this
-	scanEnd   = 2 * time.Second       // for late answers
+	scanPort  = 40000           // the questions come from here
+	scanQuiet = 2 * time.Second // all is asked and answered when nothing has moved for so long
+	scanNoise = 20              // frames in that time that are not the scan's
 )
 
 // scanner sends connection requests of its own making; the kernel, which knows nothing of them, resets what is opened.
@@ -74,57 +72,58 @@ func socketAddr(a netip.Addr) unix.Sockaddr {
 	return &unix.SockaddrInet6{Addr: a.As16()}
 }
 
+// ask sends all questions at once: the device's queue holds them until the machine has taken them, at its own pace.
 func (s *scanner) ask(ctx context.Context, n *Network) error {
-	for pause := scanPause; pause <= scanSlow; pause *= 2 {
-		before, err := n.lost(ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.askAll(ctx, pause); err != nil {
-			return err
-		}
-		if after, err := n.lost(ctx); err != nil || after == before {
-			return err
-		}
+	before, err := n.counters(ctx)
+	if err != nil {
+		return err
 	}
-	return errors.New("questions are lost however slowly they are asked")
-}
-
-func (s *scanner) askAll(ctx context.Context, pause time.Duration) error {
 	to := socketAddr(s.to)
 	for port := 1; port <= 65535; port++ {
 		if err := unix.Sendto(s.fd, syn(s.from, s.to, uint16(port)), 0, to); err != nil {
 			return err
 		}
-		if port%scanBurst == 0 {
-			time.Sleep(pause)
-		}
 	}
-	select {
-	case <-time.After(scanEnd):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	after, err := n.settle(ctx, before)
+	if err == nil && after.Dropped != before.Dropped {
+		err = fmt.Errorf("%d questions were lost on the way", after.Dropped-before.Dropped)
+	}
+	return err
+}
+
+// settle waits until the machine takes nothing more.
+func (n *Network) settle(ctx context.Context, last counters) (counters, error) {
+	for {
+		select {
+		case <-time.After(scanQuiet):
+		case <-ctx.Done():
+			return last, ctx.Err()
+		}
+		now, err := n.counters(ctx)
+		if err != nil || now.Packets-last.Packets < scanNoise {
+			return now, err
+		}
+		last = now
 	}
 }
 
-// lost counts the frames that the others sent and the machine never got.
-func (n *Network) lost(ctx context.Context) (int, error) {
+// counters are the frames that the machine took from the others, and those that it will never get.
+type counters struct{ Packets, Dropped int }
+
+func (n *Network) counters(ctx context.Context) (counters, error) {
 	var out []byte
 	err := n.Do(func() (err error) {
 		out, err = host.New().Run(ctx, "ip", "-json", "-statistics", "link", "show", "dev", Device)
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return counters{}, err
 	}
-	var links []struct {
-		Stats64 struct{ Tx struct{ Dropped int } }
-	}
+	var links []struct{ Stats64 struct{ Tx counters } }
 	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
-		return 0, fmt.Errorf("read the counters of %s: %w: %s", Device, err, out)
+		return counters{}, fmt.Errorf("read the counters of %s: %w: %s", Device, err, out)
 	}
-	return links[0].Stats64.Tx.Dropped, nil
+	return links[0].Stats64.Tx, nil
 }
 
 func (s *scanner) has(port uint16) bool {
