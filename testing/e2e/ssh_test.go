@@ -42,8 +42,8 @@ func (s *site) sameHostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 	return nil
 }
 
-// try runs a command as the administrator and returns what it printed and its exit code; an error means that it did not
-// run to an exit.
+// try runs a command as the administrator and returns what it printed, with its complaints when it failed, and its exit
+// code; an error means that it did not run to an exit.
 func (s *site) try(command string) (string, int, error) {
 	client, err := s.dial(node4, admin, ssh.PublicKeys(s.key))
 	if err != nil {
@@ -57,10 +57,12 @@ func (s *site) try(command string) (string, int, error) {
 	// A command that hangs must not take the whole test's time.
 	timer := time.AfterFunc(3*time.Minute, func() { client.Close() })
 	defer timer.Stop()
+	var said bytes.Buffer
+	session.Stderr = &said
 	out, err := session.Output(command)
 	var exit *ssh.ExitError
 	if errors.As(err, &exit) {
-		return string(out) + string(exit.ExitError.Msg()), exit.ExitStatus(), nil
+		return string(out) + said.String(), exit.ExitStatus(), nil
 	}
 	return string(out), 0, err
 }
