@@ -72,7 +72,11 @@ func buildCommand() *cobra.Command {
 			o := s.options()
 			o.Key = key
 			var err error
-			if o.Passphrase, err = passphrase(passFile); err != nil {
+			o.Passphrase, err = passphrase(passFile)
+			if err == nil && key != "" && len(o.Passphrase) == 0 && onTerminal() {
+				o.Passphrase, err = ask("passphrase of " + key)
+			}
+			if err != nil {
 				return err
 			}
 			b, err := builder.New(o, host.System{}, s.progress(c.OutOrStdout(), c.ErrOrStderr()))

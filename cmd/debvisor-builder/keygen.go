@@ -11,6 +11,7 @@ import (
 	"debvisor/internal/sign"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func keygenCommand() *cobra.Command {
@@ -20,11 +21,16 @@ func keygenCommand() *cobra.Command {
 		Short: "Make a key pair that signs images: NAME.key and NAME.pub",
 		Long: `Make a key pair that signs images: NAME.key and NAME.pub, in cosign's format.
 
-The private key is encrypted with a passphrase from a file or from $COSIGN_PASSWORD, never from an argument.`,
-		Example: `  debvisor-builder keygen release --key-passphrase-file pass`,
-		Args:    exactly("NAME"),
+The private key is encrypted with a passphrase from a file, from $COSIGN_PASSWORD or asked for on the
+terminal, never from an argument.`,
+		Example: `  debvisor-builder keygen release
+  debvisor-builder keygen release --key-passphrase-file pass`,
+		Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			pass, err := passphrase(passFile)
+			if err == nil && len(pass) == 0 && onTerminal() {
+				pass, err = newPassphrase()
+			}
 			if err != nil {
 				return err
 			}
@@ -55,4 +61,30 @@ func passphrase(file string) ([]byte, error) {
 		return nil, usageError{fmt.Errorf("read the passphrase: %w", err)}
 	}
 	return bytes.TrimRight(data, "\r\n"), nil
+}
+
+func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// ask reads a passphrase from the terminal, unseen.
+func ask(what string) ([]byte, error) {
+	fmt.Fprint(os.Stderr, what+": ")
+	pass, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return nil, fmt.Errorf("read the passphrase: %w", err)
+	}
+	return pass, nil
+}
+
+// newPassphrase asks twice: a mistyped one could never be used.
+func newPassphrase() ([]byte, error) {
+	first, err := ask("passphrase for the new key")
+	if err != nil {
+		return nil, err
+	}
+	second, err := ask("the same again")
+	if err == nil && !bytes.Equal(first, second) {
+		err = errors.New("the two passphrases differ")
+	}
+	return first, err
 }
