@@ -68,6 +68,7 @@ var refusals = []struct {
 	{"two disks match a rule for one", "two.yaml", "", "", exit.NoMatch, []string{"BLANK1", "BLANK2", "DATA1"}},
 	{"no disk matches", "none.yaml", "", "", exit.NoMatch, []string{"BLANK1", "BLANK2", "DATA1"}},
 	{"the disk holds a file system", "data.yaml", "", "", exit.Refused, []string{"DATA1", "ext4"}},
+	{"the profile needs more disks", "few.yaml", "", "", exit.NoMatch, []string{"usb-zfs needs at least 3", "BLANK2"}},
 	{"a byte of the payload is flipped", "good.yaml", tampered(flipByte), "--medium /run/copy", exit.Signature, []string{"filesystem.squashfs"}},
 	{"the manifest is not what was signed", "good.yaml", tampered("sed -i 's/minimal/Minimal/' debvisor/manifest.json"),
 		"--medium /run/copy", exit.Signature, []string{"manifest"}},
@@ -78,6 +79,7 @@ var answerFiles = map[string]string{
 	"two.yaml":      forDisk(`serial: "BLANK*"`),
 	"none.yaml":     forDisk("serial: ABSENT"),
 	"data.yaml":     forDisk("serial: DATA1"),
+	"few.yaml":      strings.Replace(forDisk("serial: BLANK1"), "profile: zfs", "profile: usb-zfs", 1),
 	"good.yaml":     forDisk("serial: BLANK1"),
 }
 
