@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"debvisor/internal/names"
+	"debvisor/testing/qemu"
 )
 
 // fromInside looks at what the promises about a node come down to on it.
@@ -22,6 +23,7 @@ func (s *site) fromInside(t *testing.T) {
 	t.Run("a VM starts", s.virtualMachineStarts)
 	t.Run("fixed names work", s.fixedNames)
 	t.Run("disk layout", s.diskLayout)
+	t.Run("the data disk is as it was", s.dataDiskIsBlank)
 }
 
 func (s *site) accounts(t *testing.T) {
@@ -105,6 +107,20 @@ func (s *site) diskLayout(t *testing.T) {
 	got := s.root(t, `lsblk -nbro PARTLABEL,FSTYPE,LABEL,SIZE -x NAME | grep debvisor-`)
 	if !likely(got, want) {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func (s *site) dataDiskIsBlank(t *testing.T) {
+	blank, err := qemu.Sum(newDisk(t, t.TempDir(), "blank"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := qemu.Sum(s.machine.Drives[1].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != blank {
+		t.Error("it was written to")
 	}
 }
 

@@ -50,7 +50,7 @@ storage:
 
 // tampered is a copy of the medium in memory, in which command has changed something.
 func tampered(command string) string {
-	return "rm -rf /run/copy; mkdir -p /run/copy/live && cp -r /run/live/medium/debvisor /run/copy/ && cp /run/live/medium/live/filesystem.squashfs /run/copy/live/ && cd /run/copy && " + command
+	return "rm -rf /root/copy; mkdir -p /root/copy/live && cp -r /run/live/medium/debvisor /root/copy/ && cp /run/live/medium/live/filesystem.squashfs /root/copy/live/ && cd /root/copy && " + command
 }
 
 const flipByte = `at=$(($(stat -c %s live/filesystem.squashfs) / 2)) && ` +
@@ -69,9 +69,9 @@ var refusals = []struct {
 	{"no disk matches", "none.yaml", "", "", exit.NoMatch, []string{"BLANK1", "BLANK2", "DATA1"}},
 	{"the disk holds a file system", "data.yaml", "", "", exit.Refused, []string{"DATA1", "ext4"}},
 	{"the profile needs more disks", "few.yaml", "", "", exit.NoMatch, []string{"usb-zfs needs at least 3", "BLANK2"}},
-	{"a byte of the payload is flipped", "good.yaml", tampered(flipByte), "--medium /run/copy", exit.Signature, []string{"filesystem.squashfs"}},
+	{"a byte of the payload is flipped", "good.yaml", tampered(flipByte), "--medium /root/copy", exit.Signature, []string{"filesystem.squashfs"}},
 	{"the manifest is not what was signed", "good.yaml", tampered("sed -i 's/minimal/Minimal/' debvisor/manifest.json"),
-		"--medium /run/copy", exit.Signature, []string{"manifest"}},
+		"--medium /root/copy", exit.Signature, []string{"manifest"}},
 }
 
 var answerFiles = map[string]string{
@@ -144,7 +144,7 @@ func rescueShell(t *testing.T, iso, dir string, disks map[string]string) shell {
 	for _, name := range slices.Sorted(maps.Keys(disks)) {
 		drives = append(drives, qemu.Drive{Path: disks[name], Bus: qemu.Virtio, Serial: name})
 	}
-	vm := start(t, qemu.Machine{Dir: dir, Log: consoleLog(t, "refusals"), Firmware: qemu.BIOS, Drives: drives})
+	vm := start(t, qemu.Machine{Dir: dir, Log: consoleLog(t, "refusals"), Memory: 3072, Firmware: qemu.BIOS, Drives: drives})
 	await(t, vm, 2*time.Minute, "Rescue shell")
 	if err := vm.Console.Send("\x0e\x0e\r"); err != nil { // Ctrl-N is one down
 		t.Fatal(err)

@@ -58,6 +58,8 @@ var (
 const (
 	mac    = "52:54:00:77:00:10"
 	serial = "DVE2ESYSTEM"
+	// The profile needs a disk for data; this version does not provision it.
+	dataSerial = "DVE2EDATA"
 	// The administrator has a key and no password, the person at the console the other way round.
 	admin   = "ops"
 	console = "console"
@@ -155,8 +157,11 @@ storage:
   system:
     match:
       serial: %s
+  data:
+    - match:
+        serial: %s
   wipe: [%s]
-`, s.name, admin, base64.StdEncoding.EncodeToString(s.key.PublicKey().Marshal()), console, s.hash, s.network, serial, s.wipe)
+`, s.name, admin, base64.StdEncoding.EncodeToString(s.key.PublicKey().Marshal()), console, s.hash, s.network, serial, dataSerial, s.wipe)
 }
 
 // install boots the medium and waits until it has installed and rebooted.
