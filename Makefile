@@ -9,7 +9,7 @@ export CGO_ENABLED = 0
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go build iso boot unit check test bench clean
+.PHONY: help check-go build iso boot unit check test e2e-power bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
@@ -26,6 +26,7 @@ iso: build ## a signed installer image (as root); EDITION=minimal for the small 
 	build/bin/debvisor-builder build --edition $(EDITION) --dir build
 
 boot: ## boot the newest image in QEMU, on this terminal
+	tools/apt-need tools/boot.packages
 	build/bin/debvisor-builder boot "$$(ls -t build/debvisor-*.iso | head -n 1)"
 
 unit: check-go ## tests that need no root, in under a minute
@@ -38,7 +39,11 @@ check: check-go ## gofmt, vet, staticcheck
 test: check ## everything: builds the minimal edition and installs it in QEMU (as root)
 	tools/apt-need tools/test.packages
 	$(MAKE) iso EDITION=minimal
-	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 $(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
+	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 DEBVISOR_BOOT_ROOT="$$(ls -td $$PWD/build/cache/root-minimal-* | head -n 1)" \
+		$(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
+
+e2e-power: ## cut the power in the middle of an installation (as root; after make test)
+	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e
 
 bench: iso ## sizes and times beside other tools', into build/bench (as root)
 	tools/apt-need tools/test.packages

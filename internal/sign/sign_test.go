@@ -2,7 +2,6 @@ package sign
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 
-	"debvisor/internal/host"
 	"debvisor/internal/sign/verify"
 )
 
@@ -208,34 +206,5 @@ func TestNoPrivateKeyStaysWithoutItsPublicOne(t *testing.T) {
 	}
 	if _, err := os.Stat(path + ".key"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the private key: %v, want it gone", err)
-	}
-}
-
-// TestStockCosign runs the cosign of the system, offline as far as it goes.
-func TestStockCosign(t *testing.T) {
-	path, s, _ := newKey(t, "")
-	sig := signed(t, s)
-	dir := t.TempDir()
-	files := map[string]string{"blob": content, "changed": content + "x", "sig": string(sig.Raw), "bundle": string(sig.Bundle), "root": TrustedRoot}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	in := func(name string) string { return filepath.Join(dir, name) }
-	for _, form := range [][]string{
-		{"--signature", in("sig")},
-		{"--bundle", in("bundle"), "--new-bundle-format", "--trusted-root", in("root")},
-	} {
-		args := append([]string{"cosign", "verify-blob", "--key", path + ".pub", "--insecure-ignore-tlog=true"}, form...)
-		for _, blob := range []string{"blob", "changed"} {
-			_, err := host.System{}.Run(context.Background(), host.Cmd{Args: append(args[:len(args):len(args)], in(blob))})
-			if errors.Is(err, host.ErrMissing) {
-				t.Skip("needs cosign")
-			}
-			if (err == nil) != (blob == "blob") {
-				t.Errorf("%s %s: %v", form[0], blob, err)
-			}
-		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // disk now counts as one that holds something, and the same answers with consent to wipe it finish the job.
 func TestPowerCutWhileUnpacking(t *testing.T) {
 	if os.Getenv("DEBVISOR_E2E_POWER") == "" && os.Getenv("DEBVISOR_E2E") != "" {
-		t.Skip("not possible here: three more boots do not fit in the time; make e2e-power")
+		t.Skip("runs with make e2e-power: three more boots do not fit in the time of make test")
 	}
 	iso := imageUnderTest(t, siteTools...)
 	s := powerSite()

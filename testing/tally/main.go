@@ -8,10 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 )
 
 func main() {
-	strict := flag.Bool("strict", false, `fail when a test is skipped, except "`+excuse+` …"`)
+	strict := flag.Bool("strict", false, `fail when a test is skipped without an excuse: `+strings.Join(excuses, ", "))
 	flag.Parse()
 	t := newTally(os.Stdout)
 	if err := t.read(os.Stdin); err != nil {
