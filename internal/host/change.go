@@ -82,7 +82,8 @@ func (h *Host) replace(p string, w Write) error {
 }
 
 func (h *Host) fill(tmp *os.File, p string, w Write) error {
-	if err := h.chown(tmp.Name(), p, w.Owner); err != nil {
+	// By descriptor: in a directory that a user may write to, the name could lead elsewhere by now.
+	if err := h.chown(tmp.Chown, p, w.Owner); err != nil {
 		return err
 	}
 	if err := tmp.Chmod(w.Mode); err != nil {
@@ -145,7 +146,10 @@ func (l Link) apply(_ context.Context, h *Host) error {
 	if err := os.Symlink(l.Target, tmp); err != nil {
 		return h.named(err)
 	}
-	return h.named(os.Rename(tmp, p))
+	if err := os.Rename(tmp, p); err != nil {
+		return h.named(err)
+	}
+	return h.named(syncDir(filepath.Dir(p)))
 }
 
 // Remove deletes a file, a link or an empty directory.
@@ -204,14 +208,15 @@ func (h *Host) Run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func (h *Host) setPerm(p string, mode fs.FileMode, owner string) error {
-	if err := h.chown(p, p, owner); err != nil {
+	lchown := func(uid, gid int) error { return os.Lchown(p, uid, gid) }
+	if err := h.chown(lchown, p, owner); err != nil {
 		return h.named(err)
 	}
 	return h.named(os.Chmod(p, mode)) // after chown, which clears setuid and setgid
 }
 
-// chown gives file to owner; name is the path under which Owners keeps it.
-func (h *Host) chown(file, name, owner string) error {
+// chown gives something to owner with set; name is the path under which Owners keeps it.
+func (h *Host) chown(set func(uid, gid int) error, name, owner string) error {
 	if h.Owners != nil {
 		h.Owners[h.trim(name)] = rootIfEmpty(owner)
 		return nil
@@ -220,7 +225,7 @@ func (h *Host) chown(file, name, owner string) error {
 	if err != nil {
 		return err
 	}
-	return os.Lchown(file, uid, gid)
+	return set(uid, gid)
 }
 
 // ids looks "user:group" up in the machine's own account files, so that a system below Root gets its own numbers.

@@ -139,11 +139,17 @@ func fixedPart(pattern string) string {
 
 // named gives an error the path that the machine knows, not the one below Root.
 func (h *Host) named(err error) error {
-	var pe *fs.PathError
-	if h.Root == "/" || !errors.As(err, &pe) {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case h.Root == "/":
 		return err
+	case errors.As(err, &path):
+		return &fs.PathError{Op: path.Op, Path: h.trim(path.Path), Err: path.Err}
+	case errors.As(err, &link):
+		return &os.LinkError{Op: link.Op, Old: h.trim(link.Old), New: h.trim(link.New), Err: link.Err}
 	}
-	return &fs.PathError{Op: pe.Op, Path: h.trim(pe.Path), Err: pe.Err}
+	return err
 }
 
 func (h *Host) trim(p string) string {

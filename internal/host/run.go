@@ -65,7 +65,12 @@ func (System) Run(ctx context.Context, c Cmd) ([]byte, error) {
 		defer lines.flush()
 		cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, lines), io.MultiWriter(&stderr, lines)
 	}
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		// What ignores TERM, and its children, would outlive the leader. The group may be gone already.
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if err != nil {
 		return stdout.Bytes(), commandError(ctx, c, err, stderr.String())
 	}
 	return stdout.Bytes(), nil

@@ -91,8 +91,11 @@ func (s Symlink) changes(h *Host) ([]Change, error) {
 type Absent struct{ Path string }
 
 func (a Absent) changes(h *Host) ([]Change, error) {
-	if _, err := h.Lstat(a.Path); errors.Is(err, fs.ErrNotExist) {
+	switch _, err := h.Lstat(a.Path); {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	return []Change{Remove(a)}, nil
 }

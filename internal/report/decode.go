@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"regexp"
 	"slices"
@@ -23,7 +24,7 @@ func Decode(file string, data []byte, into any) *Report {
 		r.syntax(err)
 		return r
 	}
-	if dec.Decode(&more) == nil {
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		r.places[""] = place{more.Line, max(1, more.Column)}
 		r.Add("", "keep one document, without ---", "more than one document")
 	}
@@ -48,12 +49,13 @@ func (r *Report) syntax(err error) {
 }
 
 func (r *Report) value(n *yaml.Node, v reflect.Value, path string) {
+	if n.Tag == "!!null" {
+		return // as if it were not there
+	}
 	r.places[path] = place{n.Line, n.Column}
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		r.Add(path, "write the value out", "anchors and aliases are not supported")
-	case n.Tag == "!!null":
-		return // as if it were not there
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		r.value(n, v.Elem(), path)
@@ -98,7 +100,7 @@ func (r *Report) leaf(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// isAmbiguous: a number or a date given for text is meant as it stands, but YAML rewrites yes, 012 and 1e3.
+// isAmbiguous: a number or a date given for text is meant as it stands, but YAML would turn true and 1e3 into something else.
 func isAmbiguous(n *yaml.Node) bool {
 	return n.Tag == "!!bool" || n.Tag == "!!float"
 }
@@ -242,10 +244,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// As finds the *Error in err.
-func As(err error) (*Error, bool) {
-	var e *Error
-	return e, errors.As(err, &e)
 }

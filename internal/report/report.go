@@ -4,6 +4,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (r *Report) nearest(path string) place {
 func (r *Report) Findings() []Finding {
 	sorted := slices.Clone(r.findings)
 	slices.SortStableFunc(sorted, func(a, b Finding) int {
-		return (a.Line-b.Line)*10000 + (a.Column - b.Column)
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return sorted
 }

@@ -75,6 +75,7 @@ func TestOddDocumentsAreFindings(t *testing.T) {
 		"host: [":               "x:1:1: did not find expected node content",
 		"- a":                   "x:1:1: must be a mapping (key: value), not a list",
 		"host: a\n---\nhost: b": "x:2:1: more than one document",
+		"host: a\n---\n[":       "x:",
 		"host: true\n":          "x:1:7: host: YAML reads this as",
 		"ports: &a []\n":        "x:1:8: ports: anchors and aliases",
 		"host: \"a\nb: 1":       "x:",
