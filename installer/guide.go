@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"debvisor/config"
 	"debvisor/internal/disk"
 	"debvisor/internal/host"
 	"debvisor/internal/manifest"
+	"debvisor/internal/netcfg"
 )
 
 // state is where the questions begin: on this machine, with earlier answers as defaults.
@@ -30,21 +30,19 @@ func (in *Installer) state(ctx context.Context, m *manifest.Manifest, defaults *
 	return s, nil
 }
 
-// cards lists the network cards that are hardware.
+// cards lists the network cards that the first boot would take for br0.
 func (in *Installer) cards() ([]Card, error) {
-	entries, err := in.Live.ReadDir("/sys/class/net")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	found, err := netcfg.Cards(in.Live)
+	if err != nil {
 		return nil, err
 	}
 	var all []Card
-	for _, e := range entries {
-		dir := "/sys/class/net/" + e.Name()
-		mac, err := in.Live.ReadFile(dir + "/address")
-		if err != nil || !in.Live.Exists(dir+"/device") {
-			continue // a bridge, a bond, the loopback
+	for _, c := range found {
+		if !c.Physical {
+			continue
 		}
-		carrier, err := in.Live.ReadFile(dir + "/carrier") // an error while the card is down
-		all = append(all, Card{Name: e.Name(), MAC: strings.TrimSpace(string(mac)), Carrier: err == nil && strings.TrimSpace(string(carrier)) == "1"})
+		carrier, err := in.Live.ReadFile("/sys/class/net/" + c.Name + "/carrier") // an error while the card is down
+		all = append(all, Card{Name: c.Name, MAC: c.MAC, Carrier: err == nil && strings.TrimSpace(string(carrier)) == "1"})
 	}
 	return all, nil
 }

@@ -97,19 +97,14 @@ func (in *Installer) Look(ctx context.Context, a Answers, facts *disk.Facts) (*P
 	if err != nil {
 		return nil, err
 	}
-	if facts == nil {
-		now, err := in.Facts(ctx)
-		if err != nil {
-			return nil, err
-		}
-		facts = &now
+	if facts != nil {
+		return in.decide(a, m, *facts, false)
 	}
-	p, err := NewPlan(a, m, *facts)
+	now, err := in.Facts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.Cmdline, err = in.kernelCommandLine()
-	return p, err
+	return in.decide(a, m, now, true)
 }
 
 // outline is a plan for programs.

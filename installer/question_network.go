@@ -11,7 +11,7 @@ import (
 func networkQuestions(s State) []Question {
 	n := s.Node.Network
 	all := []Question{}
-	if len(s.Cards) > 1 {
+	if len(s.Cards) > 1 || len(n.Ports) > 0 { // earlier answers may name a card that is not there
 		all = append(all, portsQuestion(s))
 	}
 	all = append(all, Question{Path: "network.ipv4.method", Title: "IPv4 address", Kind: One, Default: or(n.IPv4.Method, "dhcp"),

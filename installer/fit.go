@@ -1,0 +1,43 @@
+package installer
+
+import (
+	"fmt"
+
+	"debvisor/config"
+	"debvisor/internal/disk"
+	"debvisor/internal/exit"
+	"debvisor/internal/manifest"
+	"debvisor/internal/netcfg"
+)
+
+// decide makes a plan. Where the disks are this machine's, its network cards are looked at too: answers that br0 cannot be
+// made of would end in a node that nobody reaches.
+func (in *Installer) decide(a Answers, m *manifest.Manifest, facts disk.Facts, here bool) (*Plan, error) {
+	p, err := NewPlan(a, m, facts)
+	if err != nil {
+		return nil, err
+	}
+	if here {
+		if err := in.checkCards(a.Node.Network); err != nil {
+			return nil, err
+		}
+	}
+	p.Cmdline, err = in.kernelCommandLine()
+	return p, err
+}
+
+// checkCards chooses the cards of br0 as the first boot will: they have the same names and addresses there.
+func (in *Installer) checkCards(n config.Network) error {
+	cards, err := netcfg.Cards(in.Live)
+	if err != nil {
+		return err
+	}
+	var b netcfg.Bridge
+	for _, p := range n.Ports {
+		b.Ports = append(b.Ports, netcfg.Port(p))
+	}
+	if _, err := b.Files(cards); err != nil {
+		return exit.With(exit.NoMatch, fmt.Errorf("network.ports: %w", err))
+	}
+	return nil
+}
