@@ -10,9 +10,14 @@ import (
 	"debvisor/internal/netcfg"
 )
 
-// decide makes a plan. Where the disks are this machine's, its network cards are looked at too: answers that br0 cannot be
-// made of would end in a node that nobody reaches.
+// decide makes a plan. Where the disks are this machine's, the answers are held against the rest of it too: a first boot
+// that stops at the network or before the accounts ends in a node that nobody reaches.
 func (in *Installer) decide(a Answers, m *manifest.Manifest, facts disk.Facts, here bool) (*Plan, error) {
+	if here {
+		if err := in.checkPlace(a.Node.Host); err != nil {
+			return nil, err
+		}
+	}
 	p, err := NewPlan(a, m, facts)
 	if err != nil {
 		return nil, err

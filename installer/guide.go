@@ -23,7 +23,8 @@ func (in *Installer) state(ctx context.Context, m *manifest.Manifest, defaults *
 	if err != nil {
 		return State{}, err
 	}
-	s := State{Disks: facts.Disks, Cards: cards, Profiles: m.Profiles}
+	s := State{Disks: facts.Disks, Cards: cards, Profiles: m.Profiles,
+		Known: map[string]func(string) error{"host.timezone": in.checkZone, "host.keyboard": in.checkKeyboard}}
 	if defaults != nil {
 		s.Node = *defaults
 	}

@@ -51,6 +51,8 @@ type State struct {
 	Disks    []disk.Disk
 	Cards    []Card
 	Profiles []string // that the edition serves
+	// Known has checks, by path, against what the new system knows; none where it cannot be told.
+	Known map[string]func(answer string) error
 }
 
 // Next is the next question of a guided installation; false when there is none left.
@@ -138,9 +140,9 @@ func hostQuestions(s State) []Question {
 		{Path: "host.fqdn", Title: "Full host name", Help: "such as hv01.lab.example", Default: s.Node.Host.FQDN,
 			set: func(n *config.Node, a string) { n.Host.FQDN = a }},
 		{Path: "host.timezone", Title: "Time zone", Help: "such as Europe/Vienna", Default: or(s.Node.Host.Timezone, "UTC"),
-			set: func(n *config.Node, a string) { n.Host.Timezone = a }},
+			Check: s.Known["host.timezone"], set: func(n *config.Node, a string) { n.Host.Timezone = a }},
 		{Path: "host.keyboard", Title: "Keyboard", Help: "such as us or de", Default: or(s.Node.Host.Keyboard, "us"),
-			set: func(n *config.Node, a string) { n.Host.Keyboard = a }},
+			Check: s.Known["host.keyboard"], set: func(n *config.Node, a string) { n.Host.Keyboard = a }},
 	}
 }
 
