@@ -60,12 +60,14 @@ func uefiSite() *site {
 // provision takes a site from the medium to a node that is complete, and looks at it.
 func (s *site) provision(t *testing.T) {
 	s.mustRun(t, "install", s.install)
-	s.mustRun(t, "first boot", func(t *testing.T) { s.boot(t, "first boot", "DEBVISOR-FIRSTBOOT-DONE", "login: ") })
+	s.mustRun(t, "first boot", s.firstBoot)
 	s.mustRun(t, "health over SSH", s.healthOverSSH)
 	t.Run("health on the serial console", s.healthOnTheConsole)
 	t.Run("from outside", s.fromOutside)
 	t.Run("from inside", s.fromInside)
 }
+
+func (s *site) firstBoot(t *testing.T) { s.boot(t, "first boot", "DEBVISOR-FIRSTBOOT-DONE", "login: ") }
 
 // mustRun is a stage that the rest stands on.
 func (s *site) mustRun(t *testing.T, name string, stage func(*testing.T)) {

@@ -20,7 +20,9 @@ func TestPowerCutWhileUnpacking(t *testing.T) {
 	s.mustRun(t, "the disk does not boot", s.doesNotBoot)
 	s.wipe = serial
 	s.useAnswers(t)
-	s.provision(t)
+	s.mustRun(t, "install again", s.install)
+	s.mustRun(t, "first boot", s.firstBoot)
+	s.mustRun(t, "health", s.healthOverSSH)
 }
 
 func powerSite() *site {

@@ -84,7 +84,7 @@ func (s *site) prepare(t *testing.T, iso string) {
 	s.useAnswers(t)
 	s.machine = qemu.Machine{Dir: s.dir, Log: consoleLog(t, s.name), Firmware: s.firmware, Network: s.net, MAC: mac,
 		Drives: []qemu.Drive{{Path: newDisk(t, s.dir, "system"), Bus: s.disk, Serial: serial},
-			{Path: newDisk(t, s.dir, "data"), Bus: qemu.Virtio, Serial: "DVE2EDATA"}}} // the profile needs one
+			{Path: newDisk(t, s.dir, "data"), Bus: qemu.Virtio, Serial: dataSerial}}}
 }
 
 // useAnswers makes the medium that holds the answers.
