@@ -49,11 +49,11 @@ func oneOf(r *report.Report, path, value string, allowed []string) {
 }
 
 var (
-	label    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	account  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	keyboard = regexp.MustCompile(`^[a-z]{2,10}$`)
-	ifname   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,15}$`)
-	hash     = regexp.MustCompile(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
+	label   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	account = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	zone    = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
+	ifname  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,15}$`)
+	hash    = regexp.MustCompile(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
 )
 
 func (h Identity) check(r *report.Report) {
@@ -66,8 +66,8 @@ func (h Identity) check(r *report.Report) {
 	if h.Timezone != "" && !validZone(h.Timezone) {
 		r.Add("host.timezone", "a name such as Europe/Vienna", "%q is not a time zone", h.Timezone)
 	}
-	if h.Keyboard != "" && !keyboard.MatchString(h.Keyboard) {
-		r.Add("host.keyboard", "a layout such as us or de", "%q is not a keyboard layout", h.Keyboard)
+	if h.Keyboard != "" && !slices.Contains(keyboards, h.Keyboard) {
+		r.Add("host.keyboard", keyboardHint(h.Keyboard), "%q is not a keyboard layout", h.Keyboard)
 	}
 	for i, s := range h.NTP {
 		if _, err := netip.ParseAddr(s); err != nil && !validFQDN(s) {
@@ -84,14 +84,24 @@ func validFQDN(s string) bool {
 		!slices.ContainsFunc(parts, func(p string) bool { return !label.MatchString(p) })
 }
 
-// validZone also refuses "Local" and paths, which time.LoadLocation takes.
-func validZone(s string) bool {
-	_, err := time.LoadLocation(s)
-	return err == nil && s != "Local" && !strings.ContainsAny(s, ". \\") && !strings.HasPrefix(s, "/")
+// keyboardHint knows what people write for the two layouts of English.
+func keyboardHint(s string) string {
+	switch near := report.Nearest(s, keyboards); {
+	case s == "en":
+		return "write us or gb"
+	case s == "uk":
+		return "write gb, or ua for Ukrainian"
+	case near != "":
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return "a layout such as us or de"
 }
 
-// systemAccounts are names that Debian, or DebVisor itself, uses for something else.
-var systemAccounts = []string{"root", "daemon", "bin", "sys", "man", "mail", "backup", "nobody", "sshd", "bind", "ceph", "libvirt-qemu", "webpanel", "debvisor-rpc", "tsig-rotator", "sudo", "libvirt", "kvm"}
+// validZone does not take what time.LoadLocation finds only on this machine: "Local", paths, and other files beside zones.
+func validZone(s string) bool {
+	_, err := time.LoadLocation(s)
+	return err == nil && s != "Local" && zone.MatchString(s)
+}
 
 func checkUsers(r *report.Report, users []User, ssh SSH) {
 	seen := map[string]bool{}
@@ -113,7 +123,7 @@ func (u User) canLogIn(SSH) bool { return len(u.SSHKeys) > 0 || u.PasswordHash !
 func (u User) check(r *report.Report, path string) {
 	if !account.MatchString(u.Name) {
 		r.Add(path+".name", "lower-case letters, digits, - and _, at most 32", "%q is not an account name", u.Name)
-	} else if slices.Contains(systemAccounts, u.Name) {
+	} else if slices.Contains(systemNames, u.Name) {
 		r.Add(path+".name", "take another name", "%q is a name of the system", u.Name)
 	}
 	for i, key := range u.SSHKeys {
@@ -151,7 +161,7 @@ func (n Network) check(r *report.Report) {
 	for i, p := range n.Ports {
 		path := fmt.Sprintf("network.ports[%d]", i)
 		p.check(r, path)
-		if key := strings.ToLower(p.MAC + p.Name); seen[key] {
+		if key := p.key(); seen[key] {
 			r.Add(path, "", "the same card appears twice")
 		} else {
 			seen[key] = true
@@ -190,6 +200,14 @@ func (n Network) checkLists(r *report.Report) {
 	}
 }
 
+// key is the same for every way to write an address.
+func (p Port) key() string {
+	if mac, err := net.ParseMAC(p.MAC); err == nil {
+		return mac.String()
+	}
+	return p.MAC + p.Name
+}
+
 func (p Port) check(r *report.Report, path string) {
 	switch {
 	case (p.MAC == "") == (p.Name == ""):
@@ -199,9 +217,18 @@ func (p Port) check(r *report.Report, path string) {
 	case p.Name == "br0" || p.Name == "lo":
 		r.Add(path+".name", "name the network card", "%q cannot be in the bridge", p.Name)
 	case p.MAC != "":
-		if mac, err := net.ParseMAC(p.MAC); err != nil || len(mac) != 6 {
-			r.Add(path+".mac", "six pairs, such as 52:54:00:12:34:56", "%q is not a hardware address", p.MAC)
-		}
+		p.checkMAC(r, path+".mac")
+	}
+}
+
+// checkMAC: the lowest bit of the first byte marks an address of many cards, ff:ff:ff:ff:ff:ff among them.
+func (p Port) checkMAC(r *report.Report, path string) {
+	mac, err := net.ParseMAC(p.MAC)
+	switch {
+	case err != nil || len(mac) != 6:
+		r.Add(path, "six pairs, such as 52:54:00:12:34:56", "%q is not a hardware address", p.MAC)
+	case mac[0]&1 == 1 || slices.Max(mac) == 0:
+		r.Add(path, "copy it from the card or from ip link", "%q is not the address of one card", p.MAC)
 	}
 }
 
@@ -251,21 +278,31 @@ func (s Storage) check(r *report.Report) {
 		r.Add("storage.system.count", "", "the system is on exactly one disk")
 	}
 	checkRule(r, "storage.system", s.System)
+	rules := []disk.Rule{s.System}
 	for i, d := range s.Data {
 		path := fmt.Sprintf("storage.data[%d]", i)
 		if d.Count < 0 || d.Count == 0 && r.Has(path+".count") {
 			r.Add(path+".count", "", "must be at least 1")
 		}
 		checkRule(r, path, d)
-		if reflect.DeepEqual(d.Match, s.System.Match) && d.Match != (disk.Match{}) {
-			r.Add(path+".match", "", "is the same rule as storage.system.match")
+		if other := slices.IndexFunc(rules, func(o disk.Rule) bool { return reflect.DeepEqual(o.Match, d.Match) }); other >= 0 && d.Match != (disk.Match{}) {
+			r.Add(path+".match", "a disk is for one thing; count says how many a rule means", "is the same rule as %s.match", ruleName(other))
 		}
+		rules = append(rules, d)
 	}
 	for i, w := range s.Wipe {
 		if err := disk.CheckWipe(w); err != nil {
 			r.Add(fmt.Sprintf("storage.wipe[%d]", i), "consent to wiping names one disk", "%v", err)
 		}
 	}
+}
+
+// ruleName is the place of a rule, counted from the system's.
+func ruleName(i int) string {
+	if i == 0 {
+		return "storage.system"
+	}
+	return fmt.Sprintf("storage.data[%d]", i-1)
 }
 
 func checkRule(r *report.Report, path string, rule disk.Rule) {

@@ -58,8 +58,17 @@ func TestWhatCannotBeIsFound(t *testing.T) {
 		{"overlong label", "hv01.lab", strings.Repeat("a", 64) + ".lab", "is not a full host name"},
 		{"zone", "example}", "example, timezone: Mars/Base}", `"Mars/Base" is not a time zone`},
 		{"zone as a path", "example}", "example, timezone: ../../etc/passwd}", "is not a time zone"},
+		{"a zone of a tree beside the zones", "example}", "example, timezone: right/Europe/Vienna}", "is not a time zone"},
+		{"a file beside the zones", "example}", "example, timezone: posixrules}", "is not a time zone"},
 		{"keyboard", "example}", "example, keyboard: $(id)}", "is not a keyboard layout"},
+		{"a keyboard that setupcon does not know", "example}", "example, keyboard: xx}", `"xx" is not a keyboard layout`},
+		{"a language for a keyboard", "example}", "example, keyboard: en}", "hint: write us or gb"},
+		{"a country for a keyboard", "example}", "example, keyboard: uk}", "hint: write gb, or ua for Ukrainian"},
 		{"account of the system", "name: alex", "name: root", `4:11: users[0].name: "root" is a name of the system`},
+		{"account without a login", "name: alex", "name: games", `"games" is a name of the system`},
+		{"group that reads every disk", "name: alex", "name: disk", `"disk" is a name of the system`},
+		{"group of a package", "name: alex", "name: docker", `"docker" is a name of the system`},
+		{"account of our own", "name: alex", "name: webpanel", `"webpanel" is a name of the system`},
 		{"account name", "name: alex", "name: Alex Smith", "is not an account name"},
 		{"nobody can log in", "admin: true", "admin: false", "4:3: users: nobody could log in and administer this machine"},
 		{"private key", "ssh-ed25519 AAAA", "-----BEGIN OPENSSH PRIVATE KEY----- AAAA", "this is a private key"},
@@ -69,6 +78,10 @@ func TestWhatCannotBeIsFound(t *testing.T) {
 		{"a password key", "admin: true", "admin: true\n    password: hunter2", "users[0].password: unknown key"},
 		{"two names for a port", `{mac: "52:54:00:12:34:56"}`, `{mac: "52:54:00:12:34:56", name: eth0}`, "needs either mac or name"},
 		{"mac", "52:54:00:12:34:56", "52:54:00:12:34", "is not a hardware address"},
+		{"mac of every card", "52:54:00:12:34:56", "ff:ff:ff:ff:ff:ff", `"ff:ff:ff:ff:ff:ff" is not the address of one card`},
+		{"mac of a group", "52:54:00:12:34:56", "01:00:5e:00:00:01", "is not the address of one card"},
+		{"mac of no card", "52:54:00:12:34:56", "00:00:00:00:00:00", "is not the address of one card"},
+		{"the same mac in two spellings", `{mac: "52:54:00:12:34:56"}`, `{mac: "52:54:00:AB:34:56"}, {mac: 52-54-00-ab-34-56}`, "network.ports[1]: the same card appears twice"},
 		{"the bridge in itself", `{mac: "52:54:00:12:34:56"}`, "{name: br0}", "cannot be in the bridge"},
 		{"the same card twice", `{mac: "52:54:00:12:34:56"}`, `{name: eth0}, {name: eth0}`, "the same card appears twice"},
 		{"vlan", "network:", "network:\n  vlan: 4095", "8:9: network.vlan: must be 1 to 4094"},
@@ -91,6 +104,7 @@ func TestWhatCannotBeIsFound(t *testing.T) {
 		{"unknown attribute", "serial: QM00001", "seriel: QM00001", "did you mean serial?"},
 		{"pattern to wipe", "storage:", "storage:\n  wipe: ['QM*']", "10:10: storage.wipe[0]: invalid disk rule"},
 		{"the same disk twice", "storage:", "storage:\n  data: [{match: {serial: QM00001}}]", "is the same rule as storage.system.match"},
+		{"the same data disk twice", "storage:", "storage:\n  data: [{match: {rotational: true}}, {match: {serial: B}}, {match: {rotational: true}}]", "storage.data[2].match: is the same rule as storage.data[0].match"},
 		{"addon", "storage:", "addons: [monitoring]\nstorage:", `addons[0]: "monitoring" is unknown`},
 		{"after", "storage:", "install: {after: restart}\nstorage:", `install.after: "restart" is unknown`},
 	}
@@ -101,6 +115,43 @@ func TestWhatCannotBeIsFound(t *testing.T) {
 		}
 		if _, err := config.ParseNode("a.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v\nwant %s", c.name, err, c.want)
+		}
+	}
+}
+
+func TestZonesAndKeyboardsThatANodeHasAreTaken(t *testing.T) {
+	for _, host := range []string{"timezone: US/Eastern", "timezone: Europe/Kiev", "timezone: CET", "timezone: Etc/GMT+1", "timezone: America/Port-au-Prince",
+		"timezone: America/North_Dakota/New_Salem", "keyboard: gb", "keyboard: latam", "keyboard: ch"} {
+		if _, err := config.ParseNode("a.yaml", []byte(strings.Replace(good, "example}", "example, "+host+"}", 1))); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// Packages of the editions make accounts; one that is new must be in the list before an image has it.
+func TestEveryAccountOfAnImageIsANameOfTheSystem(t *testing.T) {
+	users, err := filepath.Glob("../build/cache/root-*/etc/passwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := filepath.Glob("../build/cache/root-*/etc/group")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(users)+len(groups) == 0 {
+		t.Skip("no image was built here")
+	}
+	for _, f := range append(users, groups...) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			name, _, _ := strings.Cut(line, ":")
+			_, err := config.ParseNode("a.yaml", []byte(strings.Replace(good, "name: alex", "name: "+name, 1)))
+			if err == nil || !strings.Contains(err.Error(), "is a name of the system") {
+				t.Errorf("%s: %s: got %v", f, name, err)
+			}
 		}
 	}
 }
