@@ -34,11 +34,15 @@ func (n node) users(context.Context) ([]host.Change, error) {
 	var withoutPassword []string
 	for _, u := range n.answers.Users {
 		p := person(u)
+		login, err := d.Account(p)
+		if err != nil {
+			return nil, err
+		}
 		keys, err := d.Keys(n.Host, p)
 		if err != nil {
 			return nil, err
 		}
-		changes = append(append(changes, d.Account(p)...), keys...)
+		changes = append(append(changes, login...), keys...)
 		if u.Admin && u.PasswordHash == "" {
 			withoutPassword = append(withoutPassword, u.Name)
 		}

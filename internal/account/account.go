@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"debvisor/internal/host"
@@ -20,17 +21,20 @@ type Database struct {
 	secrets map[string]string // user to the password field
 }
 
-type user struct{ gid, home, shell string }
+type user struct{ uid, gid, home, shell string }
 
-type group struct{ members []string }
+type group struct {
+	gid     string
+	members []string
+}
 
 // Read reads the account files. A missing /etc/shadow is an empty one.
 func Read(h *host.Host) (Database, error) {
 	d := Database{users: map[string]user{}, groups: map[string]group{}, byID: map[string]string{}, secrets: map[string]string{}}
 	err := errors.Join(
-		eachLine(h, "/etc/passwd", 7, func(f []string) { d.users[f[0]] = user{gid: f[3], home: f[5], shell: f[6]} }),
+		eachLine(h, "/etc/passwd", 7, func(f []string) { d.users[f[0]] = user{uid: f[2], gid: f[3], home: f[5], shell: f[6]} }),
 		eachLine(h, "/etc/group", 4, func(f []string) {
-			d.groups[f[0]] = group{members: strings.Split(f[3], ",")}
+			d.groups[f[0]] = group{gid: f[2], members: strings.Split(f[3], ",")}
 			d.byID[f[2]] = f[0]
 		}))
 	if err != nil {
@@ -112,8 +116,12 @@ type Person struct {
 }
 
 // Account plans the account, its groups and its password. A password that the account already has is left alone: its
-// owner may have changed it.
-func (d Database) Account(p Person) []host.Change {
+// owner may have changed it. An account or group of that name which the system made is an error: nobody could log in as
+// games, and whoever is in disk reads every disk.
+func (d Database) Account(p Person) ([]host.Change, error) {
+	if err := d.refuseSystem(p.Name); err != nil {
+		return nil, err
+	}
 	var changes []host.Change
 	if _, ok := d.users[p.Name]; !ok {
 		changes = append(changes, run(append([]string{"useradd", d.ownGroup(p.Name), "--create-home", "--shell", "/bin/bash"}, d.named(p.Name)...)...))
@@ -125,7 +133,25 @@ func (d Database) Account(p Person) []host.Change {
 		changes = append(changes, host.Exec{Why: "set the password of " + p.Name,
 			Cmd: host.Cmd{Args: []string{"chpasswd", "--encrypted"}, Stdin: p.Name + ":" + p.Hash + "\n"}})
 	}
-	return changes
+	return changes, nil
+}
+
+func (d Database) refuseSystem(name string) error {
+	u, isUser := d.users[name]
+	g, isGroup := d.groups[name]
+	switch {
+	case isUser && ofSystem(u.uid):
+		return fmt.Errorf("make the account %s: the system has one of that name (user id %s)", name, u.uid)
+	case isGroup && ofSystem(g.gid):
+		return fmt.Errorf("make the account %s: the system has a group of that name (id %s)", name, g.gid)
+	}
+	return nil
+}
+
+// ofSystem: Debian gives 1000 to 59999 to people; what is above belongs to packages such as ceph, and nobody.
+func ofSystem(id string) bool {
+	n, err := strconv.Atoi(id)
+	return err != nil || n < 1000 || n > 59999
 }
 
 func noPassword(field string) bool { return field == "" || strings.Trim(field, "!*") == "" }

@@ -14,10 +14,14 @@ const files = `
 root:x:0:0:root:/root:/bin/bash
 old:x:990:990::/opt/old:/bin/sh
 right:x:991:991::/nonexistent:/usr/sbin/nologin
+games:x:5:60::/usr/games:/usr/sbin/nologin
+ceph:x:64045:64045::/var/lib/ceph:/usr/sbin/nologin
 eve:x:1000:100::/home/eve:/bin/bash
 -- etc/group --
 root:x:0:
+disk:x:6:
 users:x:100:
+cut:x:1001:
 sudo:x:27:eve
 libvirt:x:104:
 left:x:992:
@@ -61,14 +65,29 @@ run usermod --append --groups sudo,libvirt ann
 set the password of ann: chpasswd --encrypted
 `},
 		{Person{Name: "eve", Groups: admin, Hash: "$6$secret"}, "run usermod --append --groups libvirt eve\n"},
+		{Person{Name: "cut"}, "run useradd --no-user-group --create-home --shell /bin/bash --gid cut cut\n"},
 		{Person{Name: "ben"}, "run useradd --user-group --create-home --shell /bin/bash ben\n"},
 	} {
-		got := hosttest.Lines(d.Account(c.p))
-		if got != c.want {
-			t.Errorf("%s: got\n%s", c.p.Name, got)
+		changes, err := d.Account(c.p)
+		got := hosttest.Lines(changes)
+		if got != c.want || err != nil {
+			t.Errorf("%s: %v, got\n%s", c.p.Name, err, got)
 		}
 		if strings.Contains(got, "secret") {
 			t.Errorf("%s: the hash is shown:\n%s", c.p.Name, got)
+		}
+	}
+}
+
+func TestNobodyBecomesAnAccountOrAGroupOfTheSystem(t *testing.T) {
+	d := database(t, hosttest.New(t, files))
+	for name, want := range map[string]string{
+		"games": "make the account games: the system has one of that name (user id 5)",
+		"ceph":  "make the account ceph: the system has one of that name (user id 64045)",
+		"disk":  "make the account disk: the system has a group of that name (id 6)",
+	} {
+		if changes, err := d.Account(Person{Name: name}); err == nil || err.Error() != want || len(changes) > 0 {
+			t.Errorf("%s: got %v, %v", name, changes, err)
 		}
 	}
 }
