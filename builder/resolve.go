@@ -243,14 +243,9 @@ func (b *Builder) download(ctx context.Context, missing []Locked) error {
 	return err
 }
 
+// epoch does not heed SOURCE_DATE_EPOCH: an image would then differ by the commit it was built from, or its cached parts
+// would have another time than the rest.
 func (b *Builder) epoch(lock *Lock) (time.Time, error) {
-	if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH: %q is not a number of seconds", s)
-		}
-		return time.Unix(n, 0).UTC(), nil
-	}
 	var newest time.Time
 	for _, p := range lock.Packages {
 		t, err := debTime(filepath.Join(b.apt().debs, p.File()))
