@@ -31,7 +31,7 @@ type disc struct {
 }
 
 const (
-	discVersion = 1
+	discVersion = 2
 	slotSize    = 64 << 10
 	// rootSpare is what an installed root needs beyond what is unpacked: room for upgrades.
 	rootSpare = 2 << 30
@@ -169,11 +169,16 @@ func (b *Builder) writeOnce(ctx context.Context, d disc, key *signer, out string
 
 // files are what the manifest lists, but for what iso.Write makes.
 func (b *Builder) files(d disc, public []byte) ([]iso.File, error) {
+	initrd, err := os.ReadFile(filepath.Join(d.loader.dir, "initrd.img"))
+	if err != nil {
+		return nil, err
+	}
 	files := []iso.File{
+		{Path: liveIdentity, Data: []byte(d.buildID + "\n")},
 		{Path: ".disk/info", Data: fmt.Appendf(nil, "DebVisor %s %s %s %s\n", b.Version, b.Edition, b.image.Architecture, d.buildID)},
 		{Path: made[1], Source: filepath.Join(d.loader.dir, "eltorito.img")},
 		{Path: "live/vmlinuz", Source: filepath.Join(d.loader.dir, "vmlinuz")},
-		{Path: "live/initrd.img", Source: filepath.Join(d.loader.dir, "initrd.img")},
+		{Path: "live/initrd.img", Data: identified(initrd, d.buildID, d.epoch)},
 		{Path: manifest.Payload, Source: d.payload.path},
 		{Path: manifest.Key, Data: public},
 	}

@@ -63,7 +63,7 @@ debvisor-1.0-minimal-amd64.iso.sigstore.json is a signature of debvisor-1.0-mini
 SHA256SUMS.sig is a signature of SHA256SUMS by this key
 SHA256SUMS.sigstore.json is a signature of SHA256SUMS by this key
 the manifest inside the image is signed by this key
-all 11 files on the image have the hashes that the manifest says
+all 12 files on the image have the hashes that the manifest says
 it has boot entries for BIOS and UEFI, as CD and as disk
 the slot for answers is empty
 when it was signed: with a bare key there is no transparency log`)

@@ -21,7 +21,7 @@ type rootTree struct {
 }
 
 // early are the parts of the overlay that the initramfs is made from; the rest does not concern the root stage.
-var early = []string{"overlay/etc/initramfs-tools", "overlay/etc/modprobe.d", "overlay/etc/modules-load.d", "overlay/etc/live", "overlay/usr/share/initramfs-tools"}
+var early = []string{"overlay/etc/initramfs-tools", "overlay/etc/modprobe.d", "overlay/etc/modules-load.d", "overlay/etc/live", "overlay/usr/lib/live"}
 
 // pathFilters are dpkg's settings for what is left out, now and on a node later.
 func (b *Builder) pathFilters() []string {
@@ -36,7 +36,7 @@ func (b *Builder) pathFilters() []string {
 }
 
 // rootVersion changes when the same inputs are to give another tree.
-const rootVersion = 1
+const rootVersion = 2
 
 func (b *Builder) root(ctx context.Context, lock *Lock, epoch time.Time) (rootTree, error) {
 	initramfs, err := digest(b.Files, early...)
@@ -136,6 +136,9 @@ func release(suite, arch, index string, epoch time.Time) string {
 // makeInitramfs puts the files that concern it into the tree and makes it for the one kernel.
 func (b *Builder) makeInitramfs(ctx context.Context, epoch time.Time, dir string) error {
 	if err := b.copyOverlay(ctx, &host.Host{Root: dir, Runner: b.runner}, early...); err != nil {
+		return err
+	}
+	if err := removeSecrets(dir); err != nil {
 		return err
 	}
 	kernel, err := kernelVersion(dir)
