@@ -2,6 +2,7 @@ package config
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,6 +20,28 @@ func TestTheEmbeddedImageIsFreeOfMistakes(t *testing.T) {
 		}
 		if len(packages) < 20 {
 			t.Errorf("edition %s has %d packages", name, len(packages))
+		}
+	}
+}
+
+// Sockets and timers are part of every system that starts; only systemd's own may be in the live one.
+func TestTheLiveSystemStartsNoneOfTheNodesSocketsAndTimers(t *testing.T) {
+	img, err := LoadImage(Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	preset, err := fs.ReadFile(Files, "overlay/etc/systemd/system-preset/00-debvisor.preset")
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := strings.Fields(img.LiveCommandLine)
+	if !slices.Contains(masked, "systemd.mask=timers.target") {
+		t.Error("timers run")
+	}
+	for line := range strings.Lines(string(preset)) {
+		unit, enabled := strings.CutPrefix(strings.TrimSpace(line), "enable ")
+		if enabled && strings.HasSuffix(unit, ".socket") && !strings.HasPrefix(unit, "systemd-") && !slices.Contains(masked, "systemd.mask="+unit) {
+			t.Errorf("%s is started", unit)
 		}
 	}
 }
