@@ -73,17 +73,24 @@ func systemQuestion(s State) Question {
 
 func diskLine(d disk.Disk) string { return d.Path + ": " + describe(d) + ", " + d.Contents.String() }
 
-// wipeQuestion asks for consent by the disk's own name, which nobody types by mistake.
+// wipeQuestion asks for consent by the disk's own name, which nobody types by mistake. An installation is named as well:
+// the answers are kept, and must not give up the next one.
 func wipeQuestion(d disk.Disk) Question {
 	name := consentName(d)
-	return Question{Path: "storage.wipe", Title: "Erase " + d.Path + "?", Help: fmt.Sprintf("It %s. All of it will be lost. To agree, type %s", d.Contents, name),
+	title, help := "Erase "+d.Path+"?", fmt.Sprintf("It %s. All of it will be lost. To agree, type %s", d.Contents, name)
+	consent := []string{name}
+	if installed := d.Contents.InstallationName(); installed != "" {
+		title = "DebVisor is installed on " + d.Path + ". Replace it?"
+		consent = append(consent, installed)
+	}
+	return Question{Path: "storage.wipe", Title: title, Help: help,
 		Check: func(a string) error {
 			if a != name {
 				return fmt.Errorf("type %s to agree; Ctrl-C goes back to the menu", name)
 			}
 			return nil
 		},
-		set: func(n *config.Node, a string) { n.Storage.Wipe = []string{a} }}
+		set: func(n *config.Node, _ string) { n.Storage.Wipe = consent }}
 }
 
 // consentName is what names this disk in a wipe list.

@@ -200,6 +200,21 @@ func TestConsentIsToOneDiskOnly(t *testing.T) {
 	}
 }
 
+// What is kept in the answers names the installation that goes, never the one that comes.
+func TestReplacingAnInstallationNamesIt(t *testing.T) {
+	s := begin(t)
+	s.Disks[0].Contents.Installation = "00112233-4455-6677-8899-aabbccddeeff"
+	s = s.Answer(question(t, s, "storage.system"), "/dev/sda")
+	q := question(t, s, "storage.wipe")
+	if q.Title != "DebVisor is installed on /dev/sda. Replace it?" || q.Default != "" || q.Check("yes") == nil || q.Check("S3Z8NX0K1") != nil {
+		t.Errorf("%+v", q)
+	}
+	s = s.Answer(q, "S3Z8NX0K1")
+	if got := strings.Join(s.Node.Storage.Wipe, " "); got != "S3Z8NX0K1 installation:00112233-4455-6677-8899-aabbccddeeff" {
+		t.Errorf("named for wiping: %s", got)
+	}
+}
+
 // The same questions come as prompts; a wrong answer is asked again.
 func TestPromptsAskUntilTheAnswerHolds(t *testing.T) {
 	var out bytes.Buffer

@@ -94,7 +94,7 @@ func (s stubChroot) Run(ctx context.Context, c host.Cmd) ([]byte, error) {
 		return nil, errors.New("run " + s.fail + ": killed")
 	}
 	if c.Args[2] == "grub-install" {
-		return nil, nil
+		return nil, bootCode(c.Args[len(c.Args)-1])
 	}
 	fstab, err := os.ReadFile(filepath.Join(s.target, "etc/fstab"))
 	if err != nil {
@@ -103,6 +103,17 @@ func (s stubChroot) Run(ctx context.Context, c host.Cmd) ([]byte, error) {
 	uuid, _, _ := strings.Cut(strings.SplitAfter(string(fstab), "UUID=")[1], "\t")
 	menu := "linux /boot/vmlinuz-6 root=UUID=" + uuid + "\ninitrd /boot/initrd.img-6\n"
 	return nil, os.WriteFile(filepath.Join(s.target, "boot/grub/grub.cfg"), []byte(menu), 0o644)
+}
+
+// bootCode stands in for what grub-install writes to the first sector.
+func bootCode(device string) (err error) {
+	f, err := os.OpenFile(device, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = f.WriteAt([]byte{0xeb, 0x63, 0x90}, 0)
+	return err
 }
 
 var payloadFiles = map[string]string{
@@ -275,6 +286,47 @@ func TestAnInterruptedInstallationDoesNotBoot(t *testing.T) {
 			t.Errorf("%s: code %d, %v", fail, exit.Code(err), err)
 		}
 		b.checkDead(p)
+		if name := b.fact(device).Contents.InstallationName(); name != "" {
+			t.Errorf("what was begun counts as complete: %s", name)
+		}
+	}
+}
+
+// Answers that named the disk, or the installation before, do not name the one that is there now.
+func TestAnInstallationIsReplacedOnlyByItsOwnName(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	b := newBench(t)
+	device := b.loop("system.img", 28*gib)
+	p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
+	b.must(err)
+	b.must(b.in.Install(t.Context(), p))
+	first := "installation:" + strings.ToLower(p.Layout.GUID)
+	if got := b.fact(device).Contents.InstallationName(); got != first {
+		t.Fatalf("the disk says %q, want %q", got, first)
+	}
+	if !strings.Contains(b.out.String(), removeMedium) {
+		t.Errorf("nobody was told to remove the medium:\n%s", b.out)
+	}
+	b.isInstalled(device, "")
+	p, err = b.in.Look(t.Context(), answers(t, ">=27GiB", first), b.facts(device))
+	b.must(err)
+	b.must(b.in.Install(t.Context(), p))
+	b.isInstalled(device, first)
+}
+
+// isInstalled: an installation with this wipe list is refused, the reason names the way, and nothing is written.
+func (b *bench) isInstalled(device, wipe string) {
+	b.t.Helper()
+	before := b.sum("system.img")
+	p, err := b.in.Look(b.t.Context(), answers(b.t, ">=27GiB", wipe), b.facts(device))
+	way := "add " + b.fact(device).Contents.InstallationName() + " to storage.wipe"
+	if p != nil || exit.Code(err) != exit.Refused || !errors.Is(err, disk.ErrInstalled) || !strings.Contains(err.Error(), way) {
+		b.t.Errorf("wipe %q: code %d, %v", wipe, exit.Code(err), err)
+	}
+	if b.sum("system.img") != before {
+		b.t.Error("the disk was written to")
 	}
 }
 

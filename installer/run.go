@@ -38,13 +38,15 @@ func (r *run) diskSteps() []step.Step {
 	}
 }
 
+const removeMedium = "remove the install medium: a machine that starts from it again comes back to the installer, not to the new system"
+
 // systemSteps make changes to the new system.
 func (r *run) systemSteps() []step.Step {
 	return []step.Step{
 		{Name: "unpack", Plan: r.unpack},
 		{Name: "configure", Plan: r.configure},
 		{Name: "bootloader", Plan: r.bootloader},
-		{Name: "finish", Plan: r.finish},
+		{Name: "finish", Plan: r.finish, Note: removeMedium},
 	}
 }
 

@@ -52,7 +52,11 @@ func stepText(e step.Event) string {
 	head := fmt.Sprintf("[%d/%d] %s", e.Number, e.Of, e.Step)
 	switch e.Phase {
 	case "done":
-		return fmt.Sprintf("%s: done, %.1f s", head, e.Took.Seconds())
+		text := fmt.Sprintf("%s: done, %.1f s", head, e.Took.Seconds())
+		if e.Note != "" {
+			text += "\n    " + e.Note
+		}
+		return text
 	case "failed":
 		return fmt.Sprintf("%s: %s", head, e.Error)
 	}

@@ -34,6 +34,8 @@ type Contents struct {
 	Signatures []Signature `json:"signatures,omitempty"`
 	Data       []int64     `json:"data,omitempty"`   // offsets of the first sampled blocks that are not blank
 	Doubts     []string    `json:"doubts,omitempty"` // read errors, disagreement with wipefs
+	// Installation is the disk GUID, in lower case, of a complete DebVisor on the disk.
+	Installation string `json:"installation,omitempty"`
 }
 
 // Empty reports that the disk was read, nothing was recognised, and every sampled block is blank.
@@ -53,6 +55,9 @@ func (c Contents) String() string {
 		return "is empty"
 	}
 	var parts []string
+	if name := c.InstallationName(); name != "" {
+		parts = append(parts, "holds a DebVisor ("+name+")")
+	}
 	for _, s := range c.Signatures[:min(shown, len(c.Signatures))] {
 		parts = append(parts, "holds "+s.String())
 	}
@@ -68,5 +73,5 @@ func (c Contents) String() string {
 // Equal reports whether two probes saw the same.
 func (c Contents) Equal(other Contents) bool {
 	return c.Probed == other.Probed && slices.Equal(c.Signatures, other.Signatures) &&
-		slices.Equal(c.Data, other.Data) && slices.Equal(c.Doubts, other.Doubts)
+		slices.Equal(c.Data, other.Data) && slices.Equal(c.Doubts, other.Doubts) && c.Installation == other.Installation
 }

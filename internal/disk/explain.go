@@ -53,6 +53,9 @@ func (s *selection) verdict(d Disk, r Role) string {
 
 // unnamed says how to name the disk, or why the name given does not count.
 func (s *selection) unnamed(d Disk) string {
+	if !s.namesInstallation(d) {
+		return "and that installation is not named for wiping"
+	}
 	for _, name := range s.wipe {
 		if isCalled(d, name) {
 			return fmt.Sprintf("and %s names several disks", name)

@@ -17,6 +17,7 @@ func Probe(r io.ReaderAt, size, sector int64) Contents {
 	}
 	c.Signatures = sorted(c.Signatures)
 	c.Data = whole.sample()
+	c.Installation = whole.installation()
 	return c
 }
 

@@ -14,6 +14,7 @@ var (
 	ErrAmbiguous = errors.New("more disks match than the rule declares")
 	ErrOverlap   = errors.New("one disk is meant by two roles")
 	ErrNotEmpty  = errors.New("disk holds something and is not named for wiping")
+	ErrInstalled = errors.New("disk holds a complete DebVisor, and that installation is not named for wiping")
 )
 
 // Role is a use of disks and the rule for them: system, data, …
@@ -53,7 +54,8 @@ func (e *SelectError) Unwrap() []error { return e.Errs }
 
 // Select finds the disks of each role. A rule must be met by exactly as many disks as it declares, not counting those that
 // are in use (the install medium among them). Disks with contents do count, so that one disk never silently stands in for
-// another, and are then refused unless wipe has their exact serial, WWN or by-id name. The error is a *SelectError.
+// another, and are then refused unless wipe has their exact serial, WWN or by-id name; a disk with a complete DebVisor,
+// unless wipe has the name of that installation. The error is a *SelectError.
 func Select(disks []Disk, roles []Role, wipe []string) (Plan, error) {
 	if errs := checkAll(roles, wipe); len(errs) > 0 {
 		return Plan{}, &SelectError{Errs: errs}
@@ -137,7 +139,11 @@ func (s *selection) take(r Role, t Target) {
 		return
 	}
 	s.owner[t.Disk.Path] = r.Name
-	if t.Wipe && !s.consents(t.Disk) {
+	switch installed := t.Disk.Contents.InstallationName(); {
+	case !t.Wipe || s.consents(t.Disk):
+	case installed != "":
+		s.fail(r, ErrInstalled, "%s: a medium left in the machine would install again at every start; if a new installation is meant, add %s to storage.wipe", t.Disk.Path, installed)
+	default:
 		s.fail(r, ErrNotEmpty, "%s %s", t.Disk.Path, t.Disk.Contents)
 	}
 }
@@ -158,11 +164,21 @@ func Unusable(disks []Disk, d Disk) []string {
 	return why
 }
 
-// consents reports whether the wipe list names this disk and no other one.
+// consents reports whether the wipe list names this disk and no other one. A complete DebVisor must be named itself: old
+// answers with a disk's serial do not cover what was installed since.
 func (s *selection) consents(d Disk) bool {
+	if !s.namesInstallation(d) {
+		return false
+	}
 	return slices.ContainsFunc(s.wipe, func(name string) bool {
 		return isCalled(d, name) && !s.shared(name)
 	})
+}
+
+// namesInstallation holds for a disk without one, too.
+func (s *selection) namesInstallation(d Disk) bool {
+	name := d.Contents.InstallationName()
+	return name == "" || slices.Contains(s.wipe, name)
 }
 
 // shared: cheap USB sticks are sold with one serial for all of them; such a name consents to nothing.
@@ -181,5 +197,5 @@ func isCalled(d Disk, name string) bool {
 		return false
 	}
 	id := strings.TrimPrefix(name, "/dev/disk/by-id/")
-	return name == d.Serial || name == d.WWN || slices.Contains(d.ByID, id)
+	return name == d.Serial || name == d.WWN || name == d.Contents.InstallationName() || slices.Contains(d.ByID, id)
 }

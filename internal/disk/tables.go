@@ -18,17 +18,43 @@ const (
 // partitions are the areas that the disk's own tables describe, numbered as Linux does. Any readable GPT counts, so that
 // what lies behind a damaged primary is still found.
 func (a area) partitions() []area {
-	for _, sector := range []int64{a.sector, 512, 4096} {
-		for _, header := range []int64{sector, a.size - sector} {
-			if parts := a.gptEntries(header, sector); len(parts) > 0 {
-				return parts
-			}
+	for _, t := range a.gptHeaders() {
+		if parts := a.gptEntries(t.at, t.sector); len(parts) > 0 {
+			return parts
 		}
 	}
 	return a.mbrEntries()
 }
 
+// gptHeader is a place where a GPT may begin, for a size of sectors.
+type gptHeader struct{ at, sector int64 }
+
+func (a area) gptHeaders() []gptHeader {
+	var all []gptHeader
+	for _, sector := range []int64{a.sector, 512, 4096} {
+		all = append(all, gptHeader{sector, sector}, gptHeader{a.size - sector, sector})
+	}
+	return all
+}
+
 func (a area) gptEntries(header, sector int64) []area {
+	var parts []area
+	for _, e := range a.gptSlots(header, sector) {
+		start, end := lba(e.data[32:], sector), lba(e.data[40:], sector)
+		if p, ok := a.part(e.number, start, end-start+sector); ok {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// gptSlot is an entry in use, as it stands on the disk.
+type gptSlot struct {
+	number int
+	data   []byte
+}
+
+func (a area) gptSlots(header, sector int64) []gptSlot {
 	h := a.read(header, 92)
 	if h == nil || string(h[:8]) != gptMagic {
 		return nil
@@ -38,18 +64,15 @@ func (a area) gptEntries(header, sector int64) []area {
 	if size < 128 || size > maxEntrySize {
 		return nil
 	}
-	var parts []area
+	var slots []gptSlot
 	for i := range min(count, maxEntries) {
 		e := a.read(first+i*size, 128)
 		if e == nil || binary.LittleEndian.Uint64(e) == 0 && binary.LittleEndian.Uint64(e[8:]) == 0 {
 			continue
 		}
-		start, end := lba(e[32:], sector), lba(e[40:], sector)
-		if p, ok := a.part(int(i)+1, start, end-start+sector); ok {
-			parts = append(parts, p)
-		}
+		slots = append(slots, gptSlot{int(i) + 1, e})
 	}
-	return parts
+	return slots
 }
 
 // lba turns a sector number into bytes; one that no disk has becomes a position that nothing can be read from.
