@@ -54,21 +54,24 @@ func Load(h *host.Host) ([]step.Step, error) {
 	return Steps(h, answers), nil
 }
 
-// Steps are the steps of a first boot, in order. The machine has no address before net/bridge and no SSH server before
-// the end; should net/firewall fail, the ruleset that the image brought is in force and its operator can still log in.
+// Steps are the steps of a first boot, in order: first what lets the operator in, so that a mistake in the rest can be
+// mended from afar. The machine has no address before net/bridge and no SSH server before the end, so whatever fails, SSH
+// is never open to networks that the answers shut out.
 func Steps(h *host.Host, answers *config.Node) []step.Step {
 	n := node{Host: h, answers: answers, profile: answers.Storage.Profile, now: time.Now}
 	return []step.Step{
 		{Name: "base/hostname", Plan: n.hostname},
-		{Name: "base/time", Plan: n.time},
-		{Name: "base/keyboard", Plan: n.keyboard},
-		{Name: "accounts/service", Plan: n.serviceAccounts},
 		{Name: "accounts/users", Plan: n.users},
 		{Name: "ssh/host-keys", Plan: n.hostKeys},
 		{Name: "ssh/hardening", Plan: n.ssh},
-		{Name: "net/bridge", Plan: n.bridge},
 		{Name: "net/firewall", Plan: n.firewall},
+		{Name: "net/bridge", Plan: n.bridge},
+		{Name: "base/time", Plan: n.time},
+		{Name: "base/keyboard", Plan: n.keyboard},
+		{Name: "base/hostid", Plan: n.hostID},
+		{Name: "accounts/service", Plan: n.serviceAccounts},
 		{Name: "storage/" + n.profile, Plan: nothing, Note: "storage is not provisioned by this version: no disk is touched"},
+		{Name: "dns/rndc-key", Plan: n.rndcKey, Note: n.without(bindInstalled(h), "BIND")},
 		{Name: "dns/tsig", Plan: nothing, Note: "TSIG keys are not made by this version"},
 		{Name: "virt/libvirt", Plan: n.libvirt, Note: n.without(virtInstalled(h), "libvirt")},
 		{Name: "web/cockpit", Plan: n.cockpit, Note: n.without(cockpitInstalled(h), "Cockpit")},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,8 +157,63 @@ func TestAStepThatFailsIsNamedAndEndsTheRun(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Step != "net/bridge" || !strings.Contains(err.Error(), "no wired network card") {
 		t.Errorf("got %v", err)
 	}
-	if m.read["kernel"] != "" || !strings.Contains(m.units[Unit], "enabled") {
+	if m.Exists("/var/lib/debvisor/applied/chrony") || !strings.Contains(m.units[Unit], "enabled") {
 		t.Error("it went on")
+	}
+}
+
+// before are the steps that come before one.
+func before(steps []step.Step, name string) []step.Step {
+	return steps[:slices.IndexFunc(steps, func(s step.Step) bool { return s.Name == name })]
+}
+
+// What fails before the firewall is there must not leave SSH open to networks that the answers shut out.
+func TestNoStepBeforeTheFirewallGivesTheMachineAnAddress(t *testing.T) {
+	m := newMachine(t)
+	m.apply(before(m.steps(), "net/firewall"), -1)
+	if m.read["systemd-networkd"] != "" || m.Exists("/etc/systemd/network") || m.Exists("/sys/class/net/br0") || m.units["systemd-networkd.service"] != "loaded disabled inactive" {
+		t.Errorf("networkd has read %q and is %s", m.read["systemd-networkd"], m.units["systemd-networkd.service"])
+	}
+	m.apply(before(m.steps(), "net/bridge"), -1)
+	if !strings.Contains(m.read["kernel"], "10.0.0.0/8") || m.Exists("/etc/systemd/network") {
+		t.Errorf("before net/bridge the kernel has the rules\n%s", m.read["kernel"])
+	}
+}
+
+func TestWhoeverAdministersTheMachineCanLogInBeforeAnythingElseMayFail(t *testing.T) {
+	m := newMachine(t)
+	m.apply(before(m.steps(), "base/time"), -1)
+	if !m.Exists("/home/ann/.ssh/authorized_keys") || m.get("/etc/ssh/sshd_config.d/10-debvisor.conf") == "" ||
+		m.read["kernel"] == "" || !m.Exists("/sys/class/net/br0") {
+		t.Errorf("nobody can log in:\n%s", m.all())
+	}
+}
+
+func TestAHostIDIsMadeOnceForEachInstallation(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range []struct{ machine, had string }{{"0", ""}, {"1", ""}, {"2", "\x00\x00\x00\x00"}, {"3", "ab"}, {"3", "\x00\x01\x02\x03"}} {
+		m := newMachine(t)
+		m.put("/etc/machine-id", strings.Repeat(c.machine, 32)+"\n")
+		if c.had != "" {
+			m.put(hostIDFile, c.had)
+		}
+		m.apply(m.steps(), -1)
+		id := m.get(hostIDFile)
+		if len(id) != 4 || id == "\x00\x00\x00\x00" || seen[id] || c.had == "\x00\x01\x02\x03" && id != c.had {
+			t.Errorf("machine %s, which had %q: %q", c.machine, c.had, id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestAKeyOfRNDCThatIsThereStays(t *testing.T) {
+	for had, want := range map[string]string{"": "key\n", "own\n": "own\n"} {
+		m := newMachine(t)
+		m.put(rndcKeyFile, had)
+		m.apply(m.steps(), -1)
+		if got := m.get(rndcKeyFile); got != want {
+			t.Errorf("%q became %q", had, got)
+		}
 	}
 }
 
@@ -178,14 +234,14 @@ func TestAProfileThatIsNotClearStopsEverything(t *testing.T) {
 			t.Errorf("%q: something changed", text)
 		}
 	}
-	if steps, err := Load(newMachine(t).Host); err != nil || steps[9].Name != "storage/zfs" {
+	if steps, err := Load(newMachine(t).Host); err != nil || !slices.ContainsFunc(steps, func(s step.Step) bool { return s.Name == "storage/zfs" }) {
 		t.Errorf("a good profile: %v", err)
 	}
 }
 
 func TestAnEditionWithoutAProgramSkipsItsStep(t *testing.T) {
 	m := newMachine(t)
-	for _, name := range []string{"usr/bin/virsh", "usr/lib/systemd/system/cockpit.socket", "usr/bin/setupcon", "etc/chrony/chrony.conf"} {
+	for _, name := range []string{"usr/bin/virsh", "usr/lib/systemd/system/cockpit.socket", "usr/bin/setupcon", "usr/sbin/named", "etc/chrony/chrony.conf"} {
 		if err := os.Remove(filepath.Join(m.Root, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -194,10 +250,10 @@ func TestAnEditionWithoutAProgramSkipsItsStep(t *testing.T) {
 	for _, s := range m.steps() {
 		notes[s.Name] = s.Note
 	}
-	if notes["virt/libvirt"] != "libvirt is not part of this edition" || notes["web/cockpit"] != "Cockpit is not part of this edition" {
+	if notes["virt/libvirt"] != "libvirt is not part of this edition" || notes["web/cockpit"] != "Cockpit is not part of this edition" || notes["dns/rndc-key"] != "BIND is not part of this edition" {
 		t.Errorf("notes: %q", notes)
 	}
-	if _, err := m.runner().Run(t.Context(), m.steps()); err != nil || m.Exists("/etc/cockpit") || len(m.virt["pool"]) > 0 {
+	if _, err := m.runner().Run(t.Context(), m.steps()); err != nil || m.Exists("/etc/cockpit") || m.Exists(rndcKeyFile) || len(m.virt["pool"]) > 0 {
 		t.Errorf("%v", err)
 	}
 }

@@ -39,6 +39,9 @@ root:*:20000:0:99999:7:::
 debian
 -- etc/hosts --
 127.0.0.1	localhost
+-- etc/machine-id --
+0123456789abcdef0123456789abcdef
+-- usr/sbin/named --
 -- etc/localtime -> /usr/share/zoneinfo/Etc/UTC --
 -- usr/share/zoneinfo/Europe/Vienna --
 -- usr/bin/setupcon --
@@ -118,6 +121,8 @@ func (m *machine) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 		m.put("/sys/class/net/br0/bridge/bridge_id", "")
 	case "nft":
 		return m.nft(c)
+	case rndcConfgen:
+		m.put(rndcKeyFile, "key\n")
 	case "/usr/sbin/sshd":
 		return []byte(strings.ToLower(m.get("/etc/ssh/sshd_config.d/10-debvisor.conf"))), nil
 	case "virsh":

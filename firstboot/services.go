@@ -36,16 +36,12 @@ func (n node) cockpit(ctx context.Context) ([]host.Change, error) {
 	return append(config, start...), err
 }
 
-// placeholders are directories that the documents name and later parts fill.
+// placeholders are directories that the documents name and later parts fill; the image says in each what it is for.
 func (n node) placeholders(context.Context) ([]host.Change, error) {
 	return n.Need(
 		host.Dir{Path: "/etc/debvisor", Mode: 0o755},
 		host.Dir{Path: "/opt/debvisor-rpc", Mode: 0o755},
-		host.File{Path: "/opt/debvisor-rpc/README", Mode: 0o644,
-			Content: "The place of DebVisor's RPC service, which is not part of this version. Its account is debvisor-rpc, its port 9443.\n"},
-		host.Dir{Path: "/opt/debvisor/panel", Mode: 0o755},
-		host.File{Path: "/opt/debvisor/panel/README", Mode: 0o644,
-			Content: "The place of DebVisor's web panel, which is not part of this version. Its account is webpanel.\n"})
+		host.Dir{Path: "/opt/debvisor/panel", Mode: 0o755})
 }
 
 func (n node) summary(context.Context) ([]host.Change, error) {
