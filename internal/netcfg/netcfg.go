@@ -109,7 +109,8 @@ func (b Bridge) netdev(ports []chosen) string {
 	return t.String()
 }
 
-// port enslaves a card. Towards the network the VLAN is tagged; everything else on br0 is untagged in it.
+// port enslaves a card. Towards the network every VLAN is tagged, the machine's own and those that guests ask for; what
+// asks for none on br0 is untagged in the machine's own. An untagged frame from the network belongs to none.
 func (b Bridge) port(p chosen) string {
 	var t section
 	t.begin("Match")
@@ -121,7 +122,7 @@ func (b Bridge) port(p chosen) string {
 	t.begin("Link", "RequiredForOnline=no")
 	t.begin("Network", "Bridge=br0", "LinkLocalAddressing=no", "LLDP=no")
 	if b.VLAN != 0 {
-		t.begin("BridgeVLAN", fmt.Sprintf("VLAN=%d", b.VLAN), "PVID=no")
+		t.begin("BridgeVLAN", "VLAN=1-4094", "PVID=no")
 	}
 	return t.String()
 }

@@ -63,6 +63,24 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
+// A guest's own VLAN needs its way through the cards; an untagged frame from outside must not land in the machine's.
+func TestCardsCarryEveryVLANAndNothingUntagged(t *testing.T) {
+	for name, want := range map[string]bool{"two-ports-vlan": true, "static-by-mac": false} {
+		files, err := bridges[name].Files(two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range files[2:] {
+			if f := w.(host.File); strings.HasSuffix(f.Content, "\n[BridgeVLAN]\nVLAN=1-4094\nPVID=no\n") != want {
+				t.Errorf("%s: %s:\n%s", name, f.Path, f.Content)
+			}
+		}
+		if netdev := files[0].(host.File).Content; strings.Contains(netdev, "VLANFiltering=yes\nDefaultPVID=30\n") != want {
+			t.Errorf("%s:\n%s", name, netdev)
+		}
+	}
+}
+
 func TestACardThatIsNotThereOrNotClearIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		ports []Port
