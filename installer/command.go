@@ -23,26 +23,39 @@ type Request struct {
 
 // Do installs or plans as a command that ends, in contrast to a Console.
 func (in *Installer) Do(ctx context.Context, r Request, ask Asker) error {
+	if r.DiskFacts == "" {
+		in.settle(ctx)
+	}
 	a, err := in.requested(ctx, r)
 	if err != nil {
 		return err
 	}
-	facts, err := readFacts(r.DiskFacts)
-	if err != nil {
-		return err
+	if r.Plan {
+		return in.onlyPlan(ctx, *a, r.DiskFacts)
 	}
-	p, err := in.Look(ctx, *a, facts)
+	p, err := in.lookPatiently(ctx, *a)
 	if err != nil {
 		return err
 	}
 	in.Tell.plan(p)
-	if r.Plan {
-		if facts != nil {
-			return nil // what a step does depends on the disks of this machine
-		}
-		return in.Show(ctx, p)
-	}
 	return in.agreed(ctx, r, ask, p)
+}
+
+// onlyPlan shows what would be done. What a step does depends on the disks of this machine.
+func (in *Installer) onlyPlan(ctx context.Context, a Answers, factsFile string) error {
+	facts, err := readFacts(factsFile)
+	if err != nil {
+		return err
+	}
+	p, err := in.Look(ctx, a, facts)
+	if err != nil {
+		return err
+	}
+	in.Tell.plan(p)
+	if facts != nil {
+		return nil
+	}
+	return in.Show(ctx, p)
 }
 
 func (in *Installer) agreed(ctx context.Context, r Request, ask Asker, p *Plan) error {
@@ -76,7 +89,7 @@ func (in *Installer) requested(ctx context.Context, r Request) (*Answers, error)
 	if err != nil {
 		return nil, err
 	}
-	a, also, err := in.FindAnswers(ctx, c)
+	a, also, err := in.findPatiently(ctx, c)
 	if err == nil && a == nil {
 		err = exit.With(exit.Usage, errors.New("no answers found: name a file with --answers"))
 	}

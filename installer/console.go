@@ -45,7 +45,8 @@ func (c *Console) start(ctx context.Context) *config.Node {
 	for _, u := range c.Cmdline.Unknown {
 		c.In.Tell.linef("unknown on the kernel command line: %s", u)
 	}
-	a, also, err := c.In.FindAnswers(ctx, c.Cmdline)
+	c.In.settle(ctx)
+	a, also, err := c.In.findPatiently(ctx, c.Cmdline)
 	if err == nil && a == nil && c.Cmdline.Auto {
 		err = exit.With(exit.Usage, errors.New("no answers: not on the kernel command line, on a medium labelled DEBVISOR or CIDATA, or in the slot"))
 	}
@@ -148,7 +149,7 @@ func (c *Console) unattended(ctx context.Context, a Answers) {
 
 // Unattended plans and installs, and says what it does.
 func (in *Installer) Unattended(ctx context.Context, a Answers) error {
-	p, err := in.Look(ctx, a, nil)
+	p, err := in.lookPatiently(ctx, a)
 	if err == nil {
 		in.Tell.plan(p)
 		err = in.Install(ctx, p)

@@ -65,7 +65,8 @@ func console(t *testing.T, m *hosttest.Machine, wait int) *terminal {
 		t.Fatal(err)
 	}
 	x := &terminal{t: t, out: &screen{}, typing: w, done: make(chan error, 1)}
-	in := &Installer{Live: m.Host, Medium: "/medium", Target: "/target", Key: "/key.pub", Tell: &Teller{Out: x.out}}
+	in := &Installer{Live: m.Host, Medium: "/medium", Target: "/target", Key: "/key.pub", Tell: &Teller{Out: x.out}, Pause: noTime}
+	m.Runner.Answer("udevadm settle --timeout=30", "")
 	line, err := ReadCmdline(m.Host)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"errors"
 	"fmt"
 
 	"debvisor/config"
@@ -9,6 +10,9 @@ import (
 	"debvisor/internal/manifest"
 	"debvisor/internal/netcfg"
 )
+
+// errCards is in the error when br0 cannot be made of the cards that there are.
+var errCards = errors.New("network.ports")
 
 // decide makes a plan. Where the disks are this machine's, the answers are held against the rest of it too: a first boot
 // that stops at the network or before the accounts ends in a node that nobody reaches.
@@ -42,7 +46,7 @@ func (in *Installer) checkCards(n config.Network) error {
 		b.Ports = append(b.Ports, netcfg.Port(p))
 	}
 	if _, err := b.Files(cards); err != nil {
-		return exit.With(exit.NoMatch, fmt.Errorf("network.ports: %w", err))
+		return exit.With(exit.NoMatch, fmt.Errorf("%w: %w", errCards, err))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
+	"time"
 
 	"debvisor/internal/disk"
 	"debvisor/internal/host"
@@ -31,6 +32,8 @@ type Installer struct {
 	Key    string // public key that the medium must be signed with
 	Loops  bool   // loop devices count as disks
 	Tell   *Teller
+	// Pause waits between two looks for devices; nil is the clock.
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // Facts describes the disks of this machine.
