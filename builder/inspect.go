@@ -95,7 +95,7 @@ func (in *Inspection) Print(w io.Writer) {
 	fmt.Fprintf(w, "volume    %s, %s, %s\n", in.Volume, size(in.Size), in.Created.UTC().Format(time.DateTime))
 	fmt.Fprintf(w, "boots as  %v\n", in.BootModes)
 	if in.Answers == nil {
-		fmt.Fprintln(w, "answers   none")
+		fmt.Fprintln(w, "answers   none: the slot is empty")
 	} else {
 		fmt.Fprintf(w, "answers   for %s, profile %s, users %v; keys and hashes are not shown\n", in.Answers.FQDN, in.Answers.Profile, in.Answers.Users)
 		if in.Answers.Problem != "" {

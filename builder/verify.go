@@ -22,6 +22,10 @@ import (
 type Verdict struct {
 	Checked    []string `json:"checked"`
 	NotChecked []string `json:"not_checked"`
+
+	slot   iso.Extent // of the image, empty where it has none
+	signed []string   // names of the files that have a good signature
+	listed bool       // the image has the hash that the checksums say
 }
 
 func (v *Verdict) ok(format string, args ...any) {
@@ -39,34 +43,35 @@ func (b *Builder) verify(ctx context.Context, image string, key *signer) (*Verdi
 // Verify checks an image and the files beside it against a public key (PEM). With an error, which asks for exit code 5
 // where a signature, a hash or the key is wrong, the verdict has what was found in order before.
 func Verify(ctx context.Context, image string, public []byte) (*Verdict, error) {
-	v := &Verdict{}
-	err := errors.Join(v.sums(ctx, image, public), v.signatures(ctx, image, public), v.inside(ctx, image, public))
+	v := &Verdict{slot: slotOf(image)}
+	err := errors.Join(v.sums(ctx, image, public), v.signatures(ctx, image, v.slot, public), v.inside(ctx, image, public))
+	if err == nil {
+		err = v.whole(image)
+	}
 	v.skip("when it was signed: with a bare key there is no transparency log")
 	return v, err
+}
+
+// whole refuses an image of which nobody vouches for more than the files on it.
+func (v *Verdict) whole(image string) error {
+	if slices.Contains(v.signed, image) || v.listed && slices.Contains(v.signed, filepath.Join(filepath.Dir(image), sumsName)) {
+		return nil
+	}
+	return bad("only the files inside were verified: no signature of the whole image lies beside it, so its boot code, partition table and directories may be anybody's")
 }
 
 func bad(format string, args ...any) error {
 	return exit.With(exit.Signature, fmt.Errorf(format, args...))
 }
 
-// signatures checks those found beside the image and beside the checksums.
-func (v *Verdict) signatures(ctx context.Context, image string, public []byte) error {
-	dir := filepath.Dir(image)
-	err := v.signed(ctx, image, public)
-	if _, statErr := os.Stat(filepath.Join(dir, sumsName)); statErr == nil {
-		err = errors.Join(err, v.signed(ctx, filepath.Join(dir, sumsName), public))
-	}
-	return err
-}
-
-// signed checks the two forms of a signature over a file.
-func (v *Verdict) signed(ctx context.Context, name string, public []byte) error {
+// signatures checks the two forms of a signature over a file. A part of the file is read as zeros.
+func (v *Verdict) signatures(ctx context.Context, name string, blank iso.Extent, public []byte) error {
 	return errors.Join(
-		v.signature(ctx, name, name+sigExt, public, sign.Verify),
-		v.signature(ctx, name, name+bundleExt, public, sign.VerifyBundle))
+		v.signature(ctx, name, blank, name+sigExt, public, sign.Verify),
+		v.signature(ctx, name, blank, name+bundleExt, public, sign.VerifyBundle))
 }
 
-func (v *Verdict) signature(ctx context.Context, name, sigName string, public []byte, check func(io.Reader, []byte, []byte) error) error {
+func (v *Verdict) signature(ctx context.Context, name string, blank iso.Extent, sigName string, public []byte, check func(io.Reader, []byte, []byte) error) error {
 	sig, err := os.ReadFile(sigName)
 	if errors.Is(err, fs.ErrNotExist) {
 		v.skip("%s: is not there", filepath.Base(sigName))
@@ -80,16 +85,19 @@ func (v *Verdict) signature(ctx context.Context, name, sigName string, public []
 		return err
 	}
 	defer f.Close()
-	if err := check(withContext{ctx, f}, public, sig); err != nil {
+	if err := check(&blanked{r: withContext{ctx, f}, blank: blank}, public, sig); err != nil {
 		return bad("%s: %w", filepath.Base(sigName), err)
 	}
+	v.signed = append(v.signed, name)
 	v.ok("%s is a signature of %s by this key", filepath.Base(sigName), filepath.Base(name))
 	return nil
 }
 
-// sums compares the image with the checksum beside it.
-func (v *Verdict) sums(ctx context.Context, image string, _ []byte) error {
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(image), sumsName))
+// sums checks the list of checksums beside the image, and the image against it. A list that does not name the image is
+// somebody else's.
+func (v *Verdict) sums(ctx context.Context, image string, public []byte) error {
+	list := filepath.Join(filepath.Dir(image), sumsName)
+	data, err := os.ReadFile(list)
 	if errors.Is(err, fs.ErrNotExist) {
 		v.skip("%s: is not there", sumsName)
 		return nil
@@ -102,18 +110,23 @@ func (v *Verdict) sums(ctx context.Context, image string, _ []byte) error {
 		v.skip("%s: does not name %s", sumsName, filepath.Base(image))
 		return nil
 	}
+	return errors.Join(v.hash(ctx, image, want), v.signatures(ctx, list, iso.Extent{}, public))
+}
+
+func (v *Verdict) hash(ctx context.Context, image, want string) error {
 	f, err := os.Open(image)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	got, err := sum(withContext{ctx, f})
+	got, err := sum(&blanked{r: withContext{ctx, f}, blank: v.slot})
 	if err != nil {
 		return err
 	}
 	if got.SHA256 != want {
 		return bad("%s: %s has the hash %s, not %s", sumsName, filepath.Base(image), got.SHA256, want)
 	}
+	v.listed = true
 	v.ok("%s has the hash that %s says", filepath.Base(image), sumsName)
 	return nil
 }
@@ -139,7 +152,7 @@ func (v *Verdict) inside(ctx context.Context, image string, public []byte) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(v.files(ctx, img, m), v.boots(img), v.slot(img))
+	return errors.Join(v.files(ctx, img, m), v.boots(img), v.answers(img))
 }
 
 func (v *Verdict) manifest(img *iso.Image, public []byte) (*manifest.Manifest, error) {
@@ -225,7 +238,7 @@ func bootModes(img *iso.Image) []string {
 	return modes
 }
 
-func (v *Verdict) slot(img *iso.Image) error {
+func (v *Verdict) answers(img *iso.Image) error {
 	data, err := fs.ReadFile(img, manifest.Slot)
 	if err != nil {
 		return bad("the image has no slot for answers: %w", err)
@@ -233,7 +246,7 @@ func (v *Verdict) slot(img *iso.Image) error {
 	if len(bytes.Trim(data, "\x00")) == 0 {
 		v.ok("the slot for answers is empty")
 	} else {
-		v.skip("the answers that somebody put into the image: they are not signed")
+		v.skip("the answers that somebody put into the image: they are not signed; the rest was checked as if their slot were empty")
 	}
 	return nil
 }
