@@ -112,16 +112,18 @@ func printResult(w io.Writer, r *builder.Result, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "  %12d  %s\n", info.Size(), relative(name))
 	}
-	iso := relative(r.ISO)
-	dir := filepath.Dir(iso)
-	fmt.Fprintf(w, "\nVerify it:\n  debvisor-builder verify %s --key %s\n", iso, filepath.Join(dir, "debvisor.pub"))
-	fmt.Fprintf(w, "  cosign verify-blob --key %s --signature %s.sig --insecure-ignore-tlog=true %s\n", filepath.Join(dir, "debvisor.pub"), iso, iso)
-	fmt.Fprintf(w, "  cosign verify-blob --key %s --bundle %s.sigstore.json --new-bundle-format --trusted-root %s --insecure-ignore-tlog=true %s\n",
-		filepath.Join(dir, "debvisor.pub"), iso, filepath.Join(dir, "trusted_root.json"), iso)
-	fmt.Fprintf(w, "\nBoot it in an emulator:\n  debvisor-builder boot %s --disk node.img\n", iso)
+	iso, self := relative(r.ISO), invoked()
+	fmt.Fprintf(w, "\nVerify it:\n  %s verify %s --key %s.pub\n", self, iso, iso)
+	fmt.Fprintf(w, "  cosign verify-blob --key %s.pub --signature %s.sig --insecure-ignore-tlog=true %s\n", iso, iso, iso)
+	fmt.Fprintf(w, "  cosign verify-blob --key %s.pub --bundle %s.sigstore.json --new-bundle-format --trusted-root %s --insecure-ignore-tlog=true %s\n",
+		iso, iso, filepath.Join(filepath.Dir(iso), "trusted_root.json"), iso)
+	fmt.Fprintf(w, "\nBoot it in an emulator:\n  %s boot %s --disk node.img\n", self, iso)
 	fmt.Fprintf(w, "\nWrite it to a stick, which loses everything on it:\n  cp %s /dev/sdX && sync\n", iso)
 	return nil
 }
+
+// invoked is this program as it was called: it need not be in PATH.
+func invoked() string { return os.Args[0] }
 
 // relative is a name as somebody in this directory would type it.
 func relative(name string) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"debvisor/builder"
 
@@ -36,6 +35,8 @@ func verifyCommand() *cobra.Command {
 		Use:   "verify ISO",
 		Short: "Check an image's signatures, checksums and every file on it",
 		Long: `Check an image's signatures, checksums and every file on it, offline, and say what could not be checked.
+An image without any signature of the whole of it is refused, exit code 5: its files alone do not show that it boots what
+was built. Answers in the slot change nothing: it is read as empty.
 
 Without --key the public key beside the image is used: that shows that nothing was damaged, not who made it.`,
 		Example: `  debvisor-builder verify build/debvisor-1.0-amd64.iso --key release.pub`,
@@ -56,19 +57,21 @@ Without --key the public key beside the image is used: that shows that nothing w
 			return err
 		},
 	}
-	c.Flags().StringVar(&key, "key", "", "public key; debvisor.pub beside the image when missing")
+	c.Flags().StringVar(&key, "key", "", "public key; when missing ISO.pub or debvisor.pub beside the image")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
 func publicKey(name, image string) (text []byte, beside bool, err error) {
 	if name == "" {
-		name, beside = filepath.Join(filepath.Dir(image), "debvisor.pub"), true
+		text, err = builder.PublicKey(image)
+	} else {
+		text, err = os.ReadFile(name)
 	}
-	if text, err = os.ReadFile(name); err != nil {
-		return nil, beside, usageError{fmt.Errorf("read the public key: %w", err)}
+	if err != nil {
+		return nil, name == "", usageError{fmt.Errorf("read the public key: %w", err)}
 	}
-	return text, beside, nil
+	return text, name == "", nil
 }
 
 func printVerdict(w io.Writer, v *builder.Verdict) {
