@@ -55,8 +55,10 @@ func bootGRUB(t *testing.T, m Machine, want string) {
 	if _, err := vm.Console.Wait(ctx, want); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // GRUB drops what is typed before it reads
-	if err := vm.Console.Send("hello\r"); err != nil {
+	for _, key := range "hello" {
+		press(ctx, t, vm, string(key))
+	}
+	if err := vm.Console.Send("\r"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := vm.Console.Wait(ctx, "you typed hello"); err != nil {
@@ -65,6 +67,23 @@ func bootGRUB(t *testing.T, m Machine, want string) {
 	if err := vm.Wait(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// press types a key until GRUB echoes it: it drops what comes before it reads, or too fast.
+func press(ctx context.Context, t *testing.T, vm *VM, key string) {
+	t.Helper()
+	for ctx.Err() == nil {
+		if err := vm.Console.Send(key); err != nil {
+			t.Fatal(err)
+		}
+		echo, cancel := context.WithTimeout(ctx, 3*time.Second)
+		_, err := vm.Console.Wait(echo, key)
+		cancel()
+		if err == nil {
+			return
+		}
+	}
+	t.Fatalf("GRUB never echoed %q", key)
 }
 
 func grubISO(t *testing.T) string {
