@@ -10,6 +10,7 @@ import (
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/filesystem/fat32"
 
+	"debvisor/internal/bootfiles"
 	"debvisor/internal/host"
 )
 
@@ -20,25 +21,15 @@ type espFile struct {
 	text string
 }
 
-// espFiles are Debian's signed boot loaders, under the name that firmware tries on any disk and under Debian's own, so that
-// no variable of the firmware is needed. The signed GRUB reads /EFI/debian/grub.cfg. What firmware looks for comes last.
+// espFiles are the boot loaders, and before them what the signed GRUB reads: /EFI/debian/grub.cfg.
 func (p *Plan) espFiles() []espFile {
 	root := p.Layout.Partitions[rootA].UUID
 	cfg := fmt.Sprintf("search.fs_uuid %s root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n", root)
-	const (
-		shim = "/usr/lib/shim/shimx64.efi.signed"
-		mok  = "/usr/lib/shim/mmx64.efi.signed"
-		grub = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
-	)
-	return []espFile{
-		{path: "EFI/debian/grub.cfg", text: cfg},
-		{path: "EFI/debian/grubx64.efi", from: grub},
-		{path: "EFI/debian/mmx64.efi", from: mok},
-		{path: "EFI/debian/shimx64.efi", from: shim},
-		{path: "EFI/BOOT/grubx64.efi", from: grub},
-		{path: "EFI/BOOT/mmx64.efi", from: mok},
-		{path: "EFI/BOOT/BOOTX64.EFI", from: shim},
+	files := []espFile{{path: "EFI/debian/grub.cfg", text: cfg}}
+	for _, f := range bootfiles.Files {
+		files = append(files, espFile{path: f.Path, from: f.From})
 	}
+	return files
 }
 
 // efi plans the directories and files that the EFI system partition lacks. It is written with mtools, without mounting it:

@@ -281,6 +281,10 @@ var illnesses = []illness{
 		p.remove("/boot/vmlinuz-6.12.48+deb13-amd64")
 		p.remove("/boot/vmlinuz-6.12.9+deb13-amd64")
 	}, "fail  kernel            no kernel is installed\n"},
+	{"an update of shim did not arrive", func(p *patient) { p.edit("/usr/lib/shim/shimx64.efi.signed", "shim", "shim 2") },
+		"warn  boot              /boot/efi/EFI/debian/shimx64.efi differs from /usr/lib/shim/shimx64.efi.signed: debvisor boot refresh; /boot/efi/EFI/BOOT/BOOTX64.EFI differs from /usr/lib/shim/shimx64.efi.signed: debvisor boot refresh\n"},
+	{"an update of GRUB for BIOS did not arrive", func(p *patient) { p.edit("/usr/lib/grub/i386-pc/normal.mod", "2.12-1", "2.12-2") },
+		"warn  boot              GRUB for BIOS is not that of the package: debvisor boot refresh\n"},
 	{"no loader", func(p *patient) { p.remove("/boot/efi/EFI/BOOT/BOOTX64.EFI") },
 		"fail  boot              lstat /boot/efi/EFI/BOOT/BOOTX64.EFI: no such file or directory\n"},
 	{"the menu names what is not there", func(p *patient) { p.remove("/boot/initrd.img-6.12.48+deb13-amd64") },
