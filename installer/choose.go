@@ -50,12 +50,16 @@ func enoughDisks(p config.Profile, c Choice, facts disk.Facts, n *config.Node) e
 	if len(c.Data) >= p.Disks.Least {
 		return nil
 	}
+	return exit.With(exit.NoMatch, fmt.Errorf("%w\n\n%s", tooFew(p, len(c.Data)), disk.Explain(facts.Disks, roles(n), n.Storage.Wipe)))
+}
+
+// tooFew says how many disks a profile needs, and of which kind.
+func tooFew(p config.Profile, have int) error {
 	kind := "fixed"
 	if p.Disks.Removable {
 		kind = "USB"
 	}
-	return exit.With(exit.NoMatch, fmt.Errorf("%w: %s needs at least %d, %s and empty, besides the system disk; there are %d\n\n%s",
-		errTooFew, p.Name, p.Disks.Least, kind, len(c.Data), disk.Explain(facts.Disks, roles(n), n.Storage.Wipe)))
+	return fmt.Errorf("%w: %s needs at least %d, %s and empty, besides the system disk; there are %d", errTooFew, p.Name, p.Disks.Least, kind, have)
 }
 
 func roles(n *config.Node) []disk.Role {

@@ -21,6 +21,8 @@ type Console struct {
 	Cmdline Cmdline
 	Stdin   *os.File
 	Wait    int // seconds in which a key stops an installation with answers that were found
+
+	given *config.Node // answers that were found or typed so far: defaults of the next round
 }
 
 // Countdown is how many seconds a person at a console has to stop an installation.
@@ -31,9 +33,9 @@ func (c *Console) Run(ctx context.Context) error {
 	drain := make(chan os.Signal, 1)
 	signal.Notify(drain, os.Interrupt) // Ctrl-C is for whoever asks for it; it must never end the console's program
 	defer signal.Stop(drain)
-	defaults := c.start(ctx)
+	c.given = c.start(ctx)
 	for ctx.Err() == nil {
-		if err := c.menu(ctx, defaults); err != nil {
+		if err := c.menu(ctx); err != nil {
 			return err
 		}
 	}
@@ -176,7 +178,7 @@ func (c *Console) after(ctx context.Context, what string) {
 }
 
 // menu is where Ctrl-C leads.
-func (c *Console) menu(ctx context.Context, defaults *config.Node) error {
+func (c *Console) menu(ctx context.Context) error {
 	choice, err := c.Ask.Ask(ctx, Question{Title: "DebVisor installer", Kind: One, Options: []Option{
 		{"install", "Install DebVisor"}, {"shell", "Shell"}, {"reboot", "Reboot"}, {"poweroff", "Switch off"}}})
 	switch {
@@ -187,7 +189,7 @@ func (c *Console) menu(ctx context.Context, defaults *config.Node) error {
 	case choice == "shell":
 		return c.shell(ctx)
 	case choice == "install":
-		c.guided(ctx, defaults)
+		c.guided(ctx)
 	default:
 		c.after(ctx, choice)
 	}
@@ -206,11 +208,12 @@ func (c *Console) shell(ctx context.Context) error {
 	return nil
 }
 
-// guided asks, shows the answers and the plan, and installs when the disk's name was typed.
-func (c *Console) guided(ctx context.Context, defaults *config.Node) {
+// guided asks, shows the answers and the plan, and installs when the disk's name was typed. Whatever ends it, what was
+// answered is the default of the next round; no disk and no consent ever is.
+func (c *Console) guided(ctx context.Context) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	p, err := c.questions(ctx, defaults)
+	p, err := c.questions(ctx)
 	if errors.Is(err, ErrAborted) {
 		return
 	}
@@ -240,12 +243,12 @@ func (c *Console) sum(err error) {
 }
 
 // questions lead to a plan that the person has agreed to.
-func (c *Console) questions(ctx context.Context, defaults *config.Node) (*Plan, error) {
+func (c *Console) questions(ctx context.Context) (*Plan, error) {
 	m, err := c.In.Manifest()
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.answersFor(ctx, m, defaults)
+	a, err := c.answersFor(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -258,8 +261,8 @@ func (c *Console) questions(ctx context.Context, defaults *config.Node) (*Plan, 
 	return p, confirm(ctx, c.Ask, p.Choice.System.Disk)
 }
 
-func (c *Console) answersFor(ctx context.Context, m *manifest.Manifest, defaults *config.Node) (*Answers, error) {
-	s, err := c.In.state(ctx, m, defaults)
+func (c *Console) answersFor(ctx context.Context, m *manifest.Manifest) (*Answers, error) {
+	s, err := c.In.state(ctx, m, c.given)
 	if err != nil {
 		return nil, err
 	}

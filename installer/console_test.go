@@ -3,6 +3,7 @@ package installer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -195,6 +196,41 @@ func TestOnlyTheEndOfTheSerialConfirms(t *testing.T) {
 	d.Serial = ""
 	if confirmation(d) != "sda" {
 		t.Errorf("without a serial: %q", confirmation(d))
+	}
+}
+
+// Whatever ends a round of questions, the next one begins with its answers, but for disks and consent.
+func TestAnswersAreTheDefaultsOfTheNextRound(t *testing.T) {
+	out := &bytes.Buffer{}
+	typed := "hv01.lab.example\nUTC\nus\nops\n" + key + "\n\n1\n1\n20\n\n2\n1\nS3Z8NX0K1\n"
+	c := &Console{In: &Installer{Tell: &Teller{Out: out}}, Ask: &Prompts{In: strings.NewReader(typed), Out: out}}
+	if _, err := c.guide(t.Context(), begin(t)); !errors.Is(err, ErrAborted) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s := begin(t)
+	s.Node = *c.given
+	for path, want := range map[string]string{
+		"host.fqdn": "hv01.lab.example", "users[0].name": "ops", "users[0].ssh_keys": key, "network.ports": "52:54:00:00:00:01",
+		"network.vlan": "20", "storage.profile": "zfs", "storage.system": "", "storage.wipe": "",
+	} {
+		if q := question(t, s, path); q.Default != want {
+			t.Errorf("%s: default %q, want %q", path, q.Default, want)
+		}
+	}
+	s = s.Answer(question(t, s, "storage.system"), "/dev/nvme0n1")
+	if len(s.Node.Storage.Wipe) > 0 {
+		t.Errorf("consent is left over: %v", s.Node.Storage.Wipe)
+	}
+}
+
+// A card that earlier answers named and that is not there is asked for, also where there is but one.
+func TestAPortThatIsNotThereIsAskedFor(t *testing.T) {
+	s := begin(t)
+	s.Cards = s.Cards[:1]
+	s.Node.Network.Ports = []config.Port{{MAC: "52:54:00:00:00:99"}}
+	q := question(t, s, "network.ports")
+	if q.Default != "" || q.Check("52:54:00:00:00:01") != nil {
+		t.Errorf("%+v", q)
 	}
 }
 

@@ -60,6 +60,8 @@ func (c *Console) guide(ctx context.Context, s State) (*Answers, error) {
 			return nil, err
 		}
 		s = s.Answer(q, answer)
+		given := s.Node
+		c.given = &given
 	}
 	text, err := Draft(&s.Node)
 	if err != nil {

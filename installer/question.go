@@ -148,12 +148,16 @@ func hostQuestions(s State) []Question {
 
 func userQuestions(s State) []Question {
 	u := firstUser(&s.Node)
+	empty := "empty for none"
+	if u.PasswordHash != "" {
+		empty = "empty for the one given before"
+	}
 	return []Question{
 		{Path: "users[0].name", Title: "Administrator's account", Help: "lower case; there is no default", Default: u.Name,
 			set: func(n *config.Node, a string) { u := firstUser(n); u.Name, u.Admin = a, true }},
 		{Path: "users[0].ssh_keys", Title: "Administrator's SSH public key", Help: "one line; empty for none, then a password is needed",
 			Default: strings.Join(u.SSHKeys, "\n"), set: func(n *config.Node, a string) { firstUser(n).SSHKeys = lines(a) }},
-		{Path: passwordPath, Title: "Administrator's password", Help: "for the console and sudo; empty for none", Kind: Secret,
+		{Path: passwordPath, Title: "Administrator's password", Help: "for the console and sudo; " + empty, Kind: Secret,
 			Default: u.PasswordHash, set: func(n *config.Node, a string) { firstUser(n).PasswordHash = a }},
 	}
 }

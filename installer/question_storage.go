@@ -29,42 +29,74 @@ func storageQuestions(s State) []Question {
 
 func profileQuestion(s State) Question {
 	q := Question{Path: "storage.profile", Title: "Storage profile", Kind: One, Default: or(s.Node.Storage.Profile, config.Profiles[0]),
-		Help: "recorded; this version does not provision storage yet",
-		set:  func(n *config.Node, a string) { n.Storage.Profile = a }}
+		Help:  "recorded; this version does not provision storage yet",
+		Check: func(a string) error { return s.serves(a, s.most) },
+		set:   func(n *config.Node, a string) { n.Storage.Profile = a }}
 	for _, name := range config.Profiles {
 		if slices.Contains(s.Profiles, name) {
-			q.Options = append(q.Options, Option{name, profileLine(name, s.Disks)})
+			q.Options = append(q.Options, Option{name, s.profileLine(name)})
 		}
 	}
 	return q
 }
 
-// profileLine says what a profile is and whether this machine has the disks for it; the system disk is not known yet.
-func profileLine(name string, disks []disk.Disk) string {
+// profileLine says what a profile is and whether this machine has the disks for it.
+func (s State) profileLine(name string) string {
 	p, err := config.ProfileByName(name)
 	if err != nil {
 		return name
 	}
-	return fmt.Sprintf("%s: %s (needs %d; here: %d)", name, p.Summary, p.Disks.Least, len(emptyDisks(p, disk.Facts{Disks: disks}, disk.Disk{})))
+	return fmt.Sprintf("%s: %s (needs %d; here: %d)", name, p.Summary, p.Disks.Least, s.most(p))
 }
+
+// serves refuses a profile that the disks, as they are counted, cannot serve: better now than after the last question. A
+// profile that does not exist is the validator's.
+func (s State) serves(name string, count func(config.Profile) int) error {
+	p, err := config.ProfileByName(name)
+	if err != nil {
+		return nil
+	}
+	if n := count(p); n < p.Disks.Least {
+		return tooFew(p, n)
+	}
+	return nil
+}
+
+// most is how many disks a profile may have when the system is on the disk that leaves it most of them.
+func (s State) most(p config.Profile) int {
+	most := 0
+	for _, system := range s.Disks {
+		if s.holdsSystem(system) {
+			most = max(most, s.beside(system)(p))
+		}
+	}
+	return most
+}
+
+// beside counts the disks that a profile may have when the system is on this one.
+func (s State) beside(system disk.Disk) func(config.Profile) int {
+	return func(p config.Profile) int { return len(emptyDisks(p, disk.Facts{Disks: s.Disks}, system)) }
+}
+
+func (s State) holdsSystem(d disk.Disk) bool { return d.Size >= LeastSize && s.nameable(d) }
 
 func systemQuestion(s State) Question {
 	q := Question{Path: "storage.system", Title: "Disk to install DebVisor on", Kind: One,
 		Check: func(a string) error {
-			_, ok := s.disk(a)
+			d, ok := s.disk(a)
 			if !ok {
 				return errors.New("choose one of the disks")
 			}
-			return nil
+			return s.serves(s.Node.Storage.Profile, s.beside(d))
 		},
 		set: func(n *config.Node, a string) {
-			n.Storage.Wipe = nil // consent was to another disk
+			n.Storage.Wipe, n.Storage.Data = nil, nil // they were chosen beside another disk
 			if d, ok := s.disk(a); ok {
 				n.Storage.System.Match = s.rule(d)
 			}
 		}}
 	for _, d := range s.Disks {
-		if d.Size >= LeastSize && s.nameable(d) {
+		if s.holdsSystem(d) {
 			q.Options = append(q.Options, Option{d.Path, diskLine(d)})
 		}
 	}
@@ -104,7 +136,14 @@ func consentName(d disk.Disk) string {
 }
 
 func dataQuestion(s State, system disk.Disk) Question {
-	q := Question{Path: "storage.data", Title: "Disks for the storage profile", Kind: Many, Help: "none chosen: every empty disk",
+	q := Question{Path: "storage.data", Title: "Disks for the storage profile", Kind: Many, Help: "none chosen: every empty disk of the profile's kind",
+		Check: func(a string) error {
+			chosen := len(lines(a))
+			if chosen == 0 {
+				return nil
+			}
+			return s.serves(s.Node.Storage.Profile, func(config.Profile) int { return chosen })
+		},
 		set: func(n *config.Node, a string) {
 			n.Storage.Data = nil
 			for _, name := range lines(a) {

@@ -179,6 +179,45 @@ func TestNoDiskUserOrKeyIsADefault(t *testing.T) {
 	}
 }
 
+// The default profile needs three sticks; it is refused where it is chosen, not after the last question.
+func TestAProfileWithoutItsDisksIsRefusedAtOnce(t *testing.T) {
+	s := begin(t)
+	const says = "too few disks for the profile: usb-zfs needs at least 3, USB and empty, besides the system disk; there are "
+	for n, name := range []string{"stick1", "stick2", "stick3", ""} {
+		q := question(t, s, "storage.profile")
+		err := q.Check(q.Default)
+		if n < 3 && (err == nil || err.Error() != says+itoa(n)) || n == 3 && err != nil {
+			t.Errorf("%d sticks: %v", n, err)
+		}
+		if line := q.Options[0].Text; !strings.HasSuffix(line, "(needs 3; here: "+itoa(n)+")") {
+			t.Errorf("%d sticks: %s", n, line)
+		}
+		s.Disks = append(s.Disks, disk.Disk{Path: "/dev/" + name, Serial: name, Size: 16e9, Transport: "usb", Contents: disk.Contents{Probed: true}})
+	}
+}
+
+// The disk for the system may be one that the profile would have needed; and of those chosen there must be enough.
+func TestTheSystemDiskMustLeaveEnoughForTheProfile(t *testing.T) {
+	s := begin(t)
+	s.Disks = s.Disks[:2] // one with data, one empty
+	s.Node.Storage.Profile = "zfs"
+	if err := question(t, s, "storage.system").Check("/dev/nvme0n1"); err == nil || !strings.Contains(err.Error(), "there are 0") {
+		t.Errorf("the only empty disk for the system: %v", err)
+	}
+	if err := question(t, s, "storage.system").Check("/dev/sda"); err != nil {
+		t.Error(err)
+	}
+	s = begin(t)
+	s.Node.Storage.Profile = "mixed"
+	s.Disks[0].Contents = disk.Contents{Probed: true}
+	s = s.Answer(question(t, s, "storage.system"), "/dev/sda")
+	for answer, ok := range map[string]bool{"": true, "/dev/nvme0n1": false, "/dev/nvme0n1\n/dev/sdb": true} {
+		if err := question(t, s, "storage.data").Check(answer); (err == nil) != ok {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
 // Busy disks, small ones, and those that no rule can tell apart are not offered.
 func TestOnlyDisksThatCanHoldTheSystemAreOffered(t *testing.T) {
 	var got []string
@@ -231,8 +270,7 @@ func TestPromptsAskUntilTheAnswerHolds(t *testing.T) {
 func TestPromptsTakeNumbers(t *testing.T) {
 	for _, c := range []struct{ path, input, want string }{
 		{"storage.profile", "2\n", "zfs"},
-		{"storage.profile", "\n", "usb-zfs"},
-		{"storage.profile", "9\nmixed\n", "mixed"},
+		{"storage.profile", "\n9\nmixed\n", "mixed"}, // there are no sticks for the default
 		{"network.ports", "1, 2\n", "52:54:00:00:00:01\n52:54:00:00:00:02"},
 		{"network.ports", "\n1\n", "52:54:00:00:00:01"},
 		{"storage.system", "\n1\n", "/dev/sda"},
