@@ -21,8 +21,10 @@ import (
 type Machine struct {
 	ISO      string // empty to boot from the disk
 	UEFI     bool
-	Disk     string // disk image; made with DiskSize bytes when it is missing
+	Disk     string // disk image of the system; made with DiskSize bytes when it is missing
 	DiskSize int64
+	Data     []string // disk images for the storage profile; made with DataSize bytes when they are missing
+	DataSize int64
 	Answers  string // answers file; it gets onto a medium of its own
 	Memory   int    // MiB
 	CPUs     int
@@ -57,16 +59,51 @@ func (m Machine) Check() error {
 			problems = append(problems, err)
 		}
 	}
+	if m.Disk == "" && (m.ISO == "" || len(m.Data) > 0) {
+		problems = append(problems, errors.New("the machine has no system disk: give --disk"))
+	}
 	if m.Memory < 512 || m.CPUs < 1 {
 		problems = append(problems, errors.New("the machine needs a processor and 512 MiB of memory"))
 	}
 	return exit.With(exit.Usage, errors.Join(problems...))
 }
 
-// Prepare makes what is missing: the disk, the answers' medium, a copy of the firmware's variables.
+// Drive is a disk of a machine. Its serial is the same in every machine, so that answers can name it.
+type Drive struct {
+	File   string
+	Serial string
+	size   int64
+}
+
+// SystemSerial is the serial of the disk that a node is installed on; that of the first data disk is DataSerial and 1.
+const (
+	SystemSerial = "DEBVISOR-SYSTEM"
+	DataSerial   = "DEBVISOR-DATA-"
+)
+
+// Drives are the machine's disks, the system's first.
+func (m Machine) Drives() []Drive {
+	if m.Disk == "" {
+		return nil
+	}
+	drives := []Drive{{m.Disk, SystemSerial, m.DiskSize}}
+	for i, name := range m.Data {
+		drives = append(drives, Drive{name, DataSerial + strconv.Itoa(i+1), m.DataSize})
+	}
+	return drives
+}
+
+// Beside are the names of the data disks that a machine gets when none are named: node-data1.img beside node.img.
+func Beside(system string) []string {
+	ext := filepath.Ext(system)
+	base := strings.TrimSuffix(system, ext)
+	return []string{base + "-data1" + ext, base + "-data2" + ext}
+}
+
+// Prepare makes what is missing: the disks, the answers' medium, a copy of the firmware's variables.
 func (m Machine) Prepare() error {
-	if m.Disk != "" {
-		if err := makeDisk(m.Disk, m.DiskSize); err != nil {
+	for _, d := range m.Drives() {
+		if err := makeDisk(d.File, d.size); err != nil {
 			return fmt.Errorf("make disk: %w", err)
 		}
 	}
@@ -122,18 +159,26 @@ func writeAnswersMedium(name, answers string) error {
 	return errors.Join(err, f.Close(), d.Close())
 }
 
-// Args is the emulator's command line: serial line on standard input and output, no network but the emulator's own.
+// Args is the emulator's command line: serial line on standard input and output, no network but the emulator's own. The
+// disk comes before the medium, so that a restart goes on into what was installed; a blank disk does not boot.
 func (m Machine) Args() []string {
 	args := []string{"qemu-system-x86_64", "-accel", m.Accel, "-cpu", m.cpu(), "-smp", strconv.Itoa(m.CPUs), "-m", strconv.Itoa(m.Memory),
-		"-nographic", "-no-reboot", "-device", "virtio-rng-pci"}
+		"-nographic", "-device", "virtio-rng-pci"}
+	if m.Disk == "" {
+		args = append(args, "-no-reboot")
+	}
 	if m.UEFI {
 		args = append(args, "-drive", "if=pflash,format=raw,readonly=on,file="+ovmfCode, "-drive", "if=pflash,format=raw,file="+m.variables())
 	}
-	if m.Disk != "" {
-		args = append(args, "-drive", "if=none,id=disk,format=raw,discard=unmap,file="+escape(m.Disk), "-device", "virtio-blk-pci,drive=disk,bootindex=2,serial=DEBVISOR-0001")
+	for i, d := range m.Drives() {
+		device := fmt.Sprintf("virtio-blk-pci,drive=disk%d,serial=%s", i, d.Serial)
+		if i == 0 {
+			device += ",bootindex=1"
+		}
+		args = append(args, "-drive", fmt.Sprintf("if=none,id=disk%d,format=raw,discard=unmap,file=%s", i, escape(d.File)), "-device", device)
 	}
 	if m.ISO != "" {
-		args = append(args, "-drive", "if=none,id=cd,media=cdrom,format=raw,readonly=on,file="+escape(m.ISO), "-device", "ide-cd,drive=cd,bootindex=1")
+		args = append(args, "-drive", "if=none,id=cd,media=cdrom,format=raw,readonly=on,file="+escape(m.ISO), "-device", "ide-cd,drive=cd,bootindex=2")
 	}
 	if m.Answers != "" {
 		args = append(args, "-drive", "if=none,id=answers,format=raw,readonly=on,file="+escape(m.answersMedium()), "-device", "virtio-blk-pci,drive=answers,serial=ANSWERS")
@@ -158,7 +203,7 @@ func (m Machine) cpu() string {
 // escape doubles commas, which separate the emulator's options.
 func escape(name string) string { return strings.ReplaceAll(name, ",", ",,") }
 
-// Boot runs the machine until it is switched off or reboots.
+// Boot runs the machine until it is switched off; one without a disk also ends when it reboots.
 func (m Machine) Boot(ctx context.Context, s host.Streams) error {
 	p, err := host.Start(ctx, host.Cmd{Args: m.Args()}, s)
 	if err != nil {

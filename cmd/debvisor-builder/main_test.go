@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
+	"debvisor/builder"
 	"debvisor/internal/host"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,6 +29,25 @@ func TestCommands(t *testing.T) {
 			return cond == "user" && os.Geteuid() != 0, nil
 		},
 	})
+}
+
+func TestTheWayToStartAMachineAgainIsSaid(t *testing.T) {
+	m := builder.Machine{ISO: "x.iso", UEFI: true, Disk: "my node.img", Data: []string{"my node-data1.img", "my node-data2.img"}}
+	var out strings.Builder
+	tellMachine(&out, m)
+	want := `disk with serial DEBVISOR-SYSTEM  my node.img
+disk with serial DEBVISOR-DATA-1  my node-data1.img
+disk with serial DEBVISOR-DATA-2  my node-data2.img
+to start the installed node again: ` + os.Args[0] + ` boot none --disk 'my node.img' --uefi --ssh-port 2222
+Ctrl-A X ends the machine
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	m.Data, m.SSHPort = []string{"a.img"}, 2200
+	if got := again(m); !strings.HasSuffix(got, " --data-disk a.img --uefi --ssh-port 2200") {
+		t.Errorf("got %s", got)
+	}
 }
 
 func TestSizesAreReadAndNonsenseIsNot(t *testing.T) {
