@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -261,5 +263,24 @@ func TestEveryCheckIsDocumentedInOrder(t *testing.T) {
 	}
 	if !slices.Equal(documented, listed) {
 		t.Errorf("docs/health.md has\n%q\nthe checks are\n%q", documented, listed)
+	}
+}
+
+var countLine = regexp.MustCompile(`(?m)^ +(\d+) ok, (\d+) warn, (\d+) skip, (\d+) fail$`)
+
+func TestTheCountsOfTheDocumentedExampleAreThoseOfAllChecks(t *testing.T) {
+	page, err := os.ReadFile("../../docs/health.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, count := range countLine.FindStringSubmatch(string(page)) {
+		n, err := strconv.Atoi(count)
+		if err == nil { // the first is the whole line
+			sum += n
+		}
+	}
+	if sum != len(Checks()) {
+		t.Errorf("docs/health.md counts %d checks, there are %d", sum, len(Checks()))
 	}
 }
