@@ -34,11 +34,12 @@ live_command_line: boot=live noeject
 compression: {algorithm: zstd, level: 12}
 exclude: [/usr/share/man/*]
 keep: [/usr/share/doc/*/copyright]
-editions: {minimal: {packages: [base], profiles: [zfs]}, standard: {packages: [base, more], profiles: [zfs, ceph]}}
+editions: {minimal: {packages: [base], profiles: [zfs], records_only: true}, standard: {packages: [base, more, zfs], profiles: [zfs]}}
 `),
 		"keys/grafana.asc":          text("KEY\n"),
 		"packages/base.list":        text("# base\nbash\n\nsshd # no such\n"),
 		"packages/more.list":        text("bash\nzfsd\n"),
+		"packages/zfs.list":         text(""),
 		"overlay/etc/issue":         text("DebVisor\n"),
 		"overlay/etc/secret.conf":   text("x\n"),
 		"overlay/etc/empty.d/.keep": text(""),

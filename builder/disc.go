@@ -233,7 +233,7 @@ func fill(name, text string, data menuData) ([]byte, error) {
 // signManifest is the list of all files, and its signature.
 func (b *Builder) signManifest(d disc, sums map[string]manifest.File, key *signer) ([]iso.File, error) {
 	m := &manifest.Manifest{Version: b.Version, Edition: b.Edition, Suite: b.image.Suite, Arch: b.image.Architecture, BuildID: d.buildID,
-		Epoch: d.epoch.Unix(), Profiles: b.profiles(), MinRootSize: d.payload.unpacked + rootSpare, Files: sums}
+		Epoch: d.epoch.Unix(), Profiles: b.profiles(), RecordsOnly: b.recordsOnly(), MinRootSize: d.payload.unpacked + rootSpare, Files: sums}
 	text, err := m.JSON()
 	if err != nil {
 		return nil, err

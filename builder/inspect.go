@@ -84,11 +84,18 @@ func inspectAnswers(text []byte) *InspectedAnswers {
 	return in
 }
 
+func recorded(m *manifest.Manifest) string {
+	if m.RecordsOnly {
+		return ", recorded only: it cannot provision their storage"
+	}
+	return ""
+}
+
 // Print writes an inspection for people.
 func (in *Inspection) Print(w io.Writer) {
 	if m := in.Manifest; m != nil {
 		fmt.Fprintf(w, "DebVisor %s, edition %s, %s %s, build %s\n", m.Version, m.Edition, m.Suite, m.Arch, m.BuildID)
-		fmt.Fprintf(w, "profiles  %v\nroot      at least %s\n", m.Profiles, size(m.MinRootSize))
+		fmt.Fprintf(w, "profiles  %v%s\nroot      at least %s\n", m.Profiles, recorded(m), size(m.MinRootSize))
 	} else {
 		fmt.Fprintln(w, "not an image of DebVisor: it has no manifest")
 	}

@@ -59,11 +59,14 @@ func (b *Builder) overlayKey(lock *Lock, rootKey string, public []byte) (string,
 // info is what a node knows about its image.
 func (b *Builder) info(lock *Lock) version.Image {
 	return version.Image{Version: b.Version, Edition: b.Edition, Suite: b.image.Suite, Arch: b.image.Architecture, Commit: b.Commit,
-		Profiles: b.profiles(), Packages: len(lock.Packages), KernelCommandLine: b.image.KernelCommandLine}
+		Profiles: b.profiles(), RecordsOnly: b.recordsOnly(), Packages: len(lock.Packages), KernelCommandLine: b.image.KernelCommandLine}
 }
 
 // profiles are the storage profiles that the edition serves.
 func (b *Builder) profiles() []string { return b.image.Editions[b.Edition].Profiles }
+
+// recordsOnly reports whether the edition lacks what its profiles are provisioned with.
+func (b *Builder) recordsOnly() bool { return b.image.Editions[b.Edition].RecordsOnly }
 
 func (b *Builder) makeOverlay(ctx context.Context, lock *Lock, root rootTree, public []byte, dir string) error {
 	if err := b.startLog("overlay"); err != nil {

@@ -168,3 +168,20 @@ func TestImagesInOneDirectoryDoNotSpoilEachOther(t *testing.T) {
 		t.Errorf("the development image is among the release's: %s", sums)
 	}
 }
+
+func TestAnImageThatOnlyRecordsProfilesSaysSo(t *testing.T) {
+	image, _ := built(t)
+	in, err := Inspect(image)
+	if err != nil || !in.Manifest.RecordsOnly {
+		t.Fatalf("manifest: %+v, %v", in, err)
+	}
+	var out strings.Builder
+	in.Print(&out)
+	if !strings.Contains(out.String(), "profiles  [zfs], recorded only: it cannot provision their storage\n") {
+		t.Errorf("inspection:\n%s", out.String())
+	}
+	minimal, standard := newBuilder(t, "minimal", nil).info(&Lock{}), newBuilder(t, "standard", nil).info(&Lock{})
+	if !minimal.RecordsOnly || standard.RecordsOnly {
+		t.Errorf("image.json: minimal %v, standard %v", minimal.RecordsOnly, standard.RecordsOnly)
+	}
+}

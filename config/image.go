@@ -65,6 +65,8 @@ type Compression struct {
 type Edition struct {
 	Packages []string `yaml:"packages" doc:"names of package lists"`
 	Profiles []string `yaml:"profiles" doc:"storage profiles that it serves"`
+	// RecordsOnly editions need not have what their profiles are provisioned with.
+	RecordsOnly bool `yaml:"records_only" doc:"true: a profile is recorded, its storage is not provisioned"`
 }
 
 // Package is a package that an image is to have, and where that is said.
@@ -182,7 +184,21 @@ func (img *Image) checkEditions(r *report.Report, files fs.FS) {
 			r.Add(at, "list them as profiles: […]", "serves no storage profile, so it could not be installed")
 		}
 		for i, p := range img.Editions[name].Profiles {
-			oneOf(r, fmt.Sprintf("%s.profiles[%d]", at, i), p, Profiles)
+			img.Editions[name].checkProfile(r, fmt.Sprintf("%s.profiles[%d]", at, i), p)
+		}
+	}
+}
+
+// checkProfile: an edition must bring what its profiles are provisioned with.
+func (e Edition) checkProfile(r *report.Report, at, name string) {
+	p, err := ProfileByName(name)
+	if err != nil {
+		oneOf(r, at, name, Profiles)
+		return
+	}
+	for _, list := range p.Packages {
+		if !e.RecordsOnly && !slices.Contains(e.Packages, list) {
+			r.Add(at, "add the list, or say records_only: true", "profile %s needs the package list %s, which the edition does not have", name, list)
 		}
 	}
 }

@@ -29,8 +29,9 @@ type Manifest struct {
 	BuildID     string          `json:"build_id"` // 8 hex digits, also in the volume's name
 	Epoch       int64           `json:"epoch"`    // seconds since 1970 that all timestamps are set to
 	Profiles    []string        `json:"profiles"`
-	MinRootSize int64           `json:"min_root_size"` // bytes that the unpacked root needs
-	Files       map[string]File `json:"files"`         // path on the ISO, without a leading slash
+	RecordsOnly bool            `json:"records_only,omitempty"` // a profile is recorded, its storage is not provisioned
+	MinRootSize int64           `json:"min_root_size"`          // bytes that the unpacked root needs
+	Files       map[string]File `json:"files"`                  // path on the ISO, without a leading slash
 }
 
 // File is the size in bytes and the SHA-256, in hex, of a file.

@@ -19,7 +19,9 @@ type Image struct {
 	Arch     string   `json:"arch"`
 	Commit   string   `json:"commit"`
 	Profiles []string `json:"profiles"`
-	Packages int      `json:"packages"`
+	// RecordsOnly images record a profile and cannot provision its storage.
+	RecordsOnly bool `json:"records_only,omitempty"`
+	Packages    int  `json:"packages"`
 	// KernelCommandLine is what the installed kernel gets.
 	KernelCommandLine string `json:"kernel_command_line"`
 }
