@@ -3,8 +3,11 @@ package e2e
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The power goes while the system is being unpacked. What is on the disk then must not boot as if it were complete, the
@@ -31,12 +34,29 @@ func powerSite() *site {
 	return s
 }
 
+// cutPower lets a part of the system reach the disk first.
 func (s *site) cutPower(t *testing.T) {
 	vm := start(s.test, s.withMedia())
-	await(t, vm, 10*time.Minute, "unpack: 50%", "DEBVISOR-INSTALL-FAILED")
+	await(t, vm, 10*time.Minute, "unpack: 0%", "DEBVISOR-INSTALL-FAILED")
+	for before := s.written(t); s.written(t)-before < 100<<20; {
+		time.Sleep(100 * time.Millisecond)
+		if strings.Contains(vm.Console.Tail(5), "unpack: done") {
+			t.Fatal("it was unpacked before the power was cut")
+		}
+	}
 	if err := vm.Kill(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// written is how many bytes of the system disk take room.
+func (s *site) written(t *testing.T) int64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Stat(s.machine.Drives[0].Path, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat.Blocks * 512
 }
 
 // doesNotBoot: GRUB would be there within seconds, and says so on the console.
