@@ -69,13 +69,6 @@ func newBench(t *testing.T) *bench {
 		Live: &host.Host{Root: "/", Runner: stubChroot{target: filepath.Join(dir, "target")}}, Medium: filepath.Join(dir, "medium"),
 		Target: filepath.Join(dir, "target"), Key: key, Loops: true, Tell: &Teller{Out: b.out},
 	}
-	t.Cleanup(func() {
-		journals, err := b.in.Live.Glob(journalDir + "/*.journal")
-		b.must(err)
-		for _, j := range journals {
-			b.must(os.Remove(j))
-		}
-	})
 	b.spare = b.loop("spare.img", gib)
 	return b
 }
@@ -84,9 +77,13 @@ func newBench(t *testing.T) *bench {
 type stubChroot struct {
 	target string
 	fail   string // this command fails
+	seen   func(name string)
 }
 
 func (s stubChroot) Run(ctx context.Context, c host.Cmd) ([]byte, error) {
+	if s.seen != nil {
+		s.seen(c.Args[0])
+	}
 	if c.Args[0] != "chroot" {
 		return host.System{}.Run(ctx, c)
 	}
@@ -289,6 +286,9 @@ func TestAnInterruptedInstallationDoesNotBoot(t *testing.T) {
 		if name := b.fact(device).Contents.InstallationName(); name != "" {
 			t.Errorf("what was begun counts as complete: %s", name)
 		}
+		if _, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device)); exit.Code(err) != exit.Refused || !errors.Is(err, disk.ErrNotEmpty) {
+			t.Errorf("what was begun is begun again without consent: code %d, %v", exit.Code(err), err)
+		}
 	}
 }
 
@@ -328,6 +328,48 @@ func (b *bench) isInstalled(device, wipe string) {
 	if b.sum("system.img") != before {
 		b.t.Error("the disk was written to")
 	}
+}
+
+// A dying stick serves other bytes the second time: they are never unpacked.
+func TestWhatIsUnpackedIsWhatWasChecked(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	b := newBench(t)
+	device := b.loop("system.img", 28*gib)
+	p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
+	b.must(err)
+	var ran []string
+	b.in.Live.Runner = stubChroot{target: b.in.Target, seen: func(name string) {
+		if ran = append(ran, name); name == "mkfs.vfat" { // the payload was checked, and the disk is being written
+			b.flip(manifest.Payload)
+		}
+	}}
+	err = b.in.Install(t.Context(), p)
+	if exit.Code(err) != exit.Signature || !errors.Is(err, errPayload) || slices.Contains(ran, "unsquashfs") {
+		t.Errorf("code %d, %v, ran %v", exit.Code(err), err, ran)
+	}
+	b.checkDead(p)
+}
+
+// unsquashfs meets a damaged block: its step fails.
+func TestAPayloadThatCannotBeUnpackedEndsTheInstallation(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	b := newBench(t)
+	device := b.loop("system.img", 28*gib)
+	p, err := b.in.Look(t.Context(), answers(t, ">=27GiB", ""), b.facts(device))
+	b.must(err)
+	b.in.Live.Runner = stubChroot{target: b.in.Target, seen: func(name string) {
+		if name == "unsquashfs" {
+			b.must(os.Truncate(filepath.Join(b.in.Target, payloadCopy), 200))
+		}
+	}}
+	if err := b.in.Install(t.Context(), p); exit.Code(err) != exit.Failed || !strings.Contains(err.Error(), "unpack: ") {
+		t.Errorf("code %d, %v", exit.Code(err), err)
+	}
+	b.checkDead(p)
 }
 
 // checkDead: no boot code for BIOS, no file that UEFI would look for.
@@ -416,6 +458,9 @@ func (b *bench) checkSystem(p *Plan) {
 		if got, err := r.new.ReadFile(name); err != nil || string(got) != want {
 			b.t.Errorf("%s: %q, %v; want %q", name, got, err, want)
 		}
+	}
+	if r.new.Exists(payloadCopy) {
+		b.t.Error("the copy of the payload is still there")
 	}
 	if r.new.Exists("/etc/ssh/ssh_host_ed25519_key") {
 		b.t.Error("the image's host key is still there")

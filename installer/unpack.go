@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -16,6 +17,9 @@ import (
 
 // payloadFile says which payload the system was unpacked from; it is written when that is complete.
 const payloadFile = "/var/lib/debvisor/payload"
+
+// payloadCopy is there only while it is unpacked.
+const payloadCopy = "/var/.debvisor-payload"
 
 // unpack plans the new system's files: root and state mounted, and the payload in them.
 func (r *run) unpack(context.Context) ([]host.Change, error) {
@@ -31,12 +35,20 @@ func (r *run) unpack(context.Context) ([]host.Change, error) {
 	if len(changes) == 0 && string(have) == want {
 		return nil, nil
 	}
-	payload, err := r.in.Live.Path(r.in.onMedium(manifest.Payload))
+	fetch := host.Call{Why: "copy the payload to the state partition and check the copy", Do: r.fetchPayload}
+	unpack := host.Exec{Cmd: host.Cmd{Args: []string{"unsquashfs", "-f", "-d", r.in.targetDir(), path.Join(r.in.targetDir(), payloadCopy)}, Line: r.unpacked}}
+	return append(changes, fetch, unpack, host.Remove{Path: payloadCopy}, host.Write{Path: payloadFile, After: want, Mode: 0o644, New: true}), nil
+}
+
+// fetchPayload reads the payload once more, to where it is unpacked from: a medium that is dying, or that lies, may serve
+// other bytes than it did before the first write.
+func (r *run) fetchPayload(ctx context.Context) (err error) {
+	f, err := os.OpenFile(path.Join(r.in.targetDir(), payloadCopy), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	unpack := host.Exec{Cmd: host.Cmd{Args: []string{"unsquashfs", "-f", "-d", r.in.targetDir(), payload}, Line: r.unpacked}}
-	return append(changes, unpack, host.Write{Path: payloadFile, After: want, Mode: 0o644, New: true}), nil
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return r.in.readPayload(ctx, r.plan.Image, "copy", f)
 }
 
 // mounts plans the mount points and mounts that are missing: root first, then what lies in it.

@@ -42,6 +42,12 @@ func (in *Installer) Manifest() (*manifest.Manifest, error) {
 
 // CheckPayload reads the whole payload and compares it with the manifest, telling how far it is.
 func (in *Installer) CheckPayload(ctx context.Context, m *manifest.Manifest) error {
+	return in.readPayload(ctx, m, "verify", io.Discard)
+}
+
+// readPayload copies the payload to a writer in one read. What was written is the signed payload only when there is no
+// error.
+func (in *Installer) readPayload(ctx context.Context, m *manifest.Manifest, step string, to io.Writer) error {
 	name := in.onMedium(manifest.Payload)
 	want, ok := m.Files[manifest.Payload]
 	if !ok {
@@ -57,7 +63,7 @@ func (in *Installer) CheckPayload(ctx context.Context, m *manifest.Manifest) err
 	}
 	defer f.Close()
 	hash := sha256.New()
-	n, err := io.Copy(hash, &meter{ctx: ctx, r: f, size: want.Size, tell: func(percent int) { in.Tell.progress("verify", percent) }})
+	n, err := io.Copy(io.MultiWriter(hash, to), &meter{ctx: ctx, r: f, size: want.Size, tell: func(percent int) { in.Tell.progress(step, percent) }})
 	if err != nil {
 		return fmt.Errorf("check %s: %w", name, err)
 	}
