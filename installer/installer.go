@@ -1,6 +1,8 @@
 // Package installer puts DebVisor on a disk: it finds the answers, or asks for them, selects disks, checks the payload's
 // signature, and then partitions, formats, unpacks, configures and makes bootable, in that order, so that nothing
-// half-installed ever boots. It runs on the live system. It provisions nothing: that is firstboot's work on the new system.
+// half-installed ever boots. What keeps data safe is the disk itself: one that holds anything is refused until it is named
+// for wiping, an interrupted installation like everything else, and right before the first write it is claimed and must be
+// as it was planned. It runs on the live system. It provisions nothing: that is firstboot's work on the new system.
 package installer
 
 import (
@@ -21,7 +23,6 @@ const (
 	lockFile      = "/run/debvisor-installer.lock"
 	logFile       = "/run/debvisor-installer.log"
 	stopFile      = "/run/debvisor-installer.stop" // a key was pressed on one of the consoles
-	journalDir    = "/run/debvisor"
 )
 
 // Installer is the live system, the medium that it was booted from and where the new system is mounted.

@@ -3,7 +3,6 @@ package installer
 import (
 	"context"
 	"errors"
-	"path"
 	"time"
 
 	"debvisor/internal/disk"
@@ -30,11 +29,12 @@ func (in *Installer) newRun(p *Plan) *run {
 	return &run{in: in, plan: p, new: in.target(), began: time.Now()}
 }
 
-// diskSteps make changes to the live system and the disk; they destroy data, and are never begun twice.
+// diskSteps make changes to the live system and the disk. They destroy data, so the first of them claims the disk and is
+// refused unless that is what was planned; one that was interrupted leaves a disk that must be named for wiping.
 func (r *run) diskSteps() []step.Step {
 	return []step.Step{
-		{Name: "partition", Plan: r.partition, Once: true},
-		{Name: "format", Plan: r.format, Once: true},
+		{Name: "partition", Plan: r.partition},
+		{Name: "format", Plan: r.format},
 	}
 }
 
@@ -50,11 +50,11 @@ func (r *run) systemSteps() []step.Step {
 	}
 }
 
-// runners are the two halves of the work: the journal is the live system's, and lasts until it is switched off.
+// runners are the two halves of the work. They keep no journal: a live system forgets it, and the disk itself tells how far
+// an installation got.
 func (r *run) runners() (disks, system step.Runner) {
-	journal := path.Join(journalDir, r.plan.Layout.GUID+".journal")
 	before := len(r.diskSteps())
-	disks = step.Runner{Host: r.in.Live, Journal: journal, Tell: func(e step.Event) { r.tell(e, 0) }}
+	disks = step.Runner{Host: r.in.Live, Tell: func(e step.Event) { r.tell(e, 0) }}
 	system = step.Runner{Host: r.new, Tell: func(e step.Event) { r.tell(e, before) }}
 	return disks, system
 }
