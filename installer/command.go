@@ -152,7 +152,7 @@ func diskTable(w io.Writer, facts disk.Facts) error {
 func eligible(d disk.Disk) string {
 	why := d.Busy()
 	if d.Size > 0 && d.Size < LeastSize {
-		why = append(why, "smaller than "+binary(LeastSize))
+		why = append(why, "smaller than "+binarySize(LeastSize))
 	}
 	switch {
 	case len(why) > 0:

@@ -59,7 +59,7 @@ const (
 // NewLayout lays out a disk; newID returns a new random UUID each time. A disk that is too small is refused.
 func NewLayout(d disk.Disk, newID func() string) (Layout, error) {
 	if d.Size < LeastSize {
-		return Layout{}, exit.With(exit.Refused, fmt.Errorf("lay out %s: it has %s, the system needs %s", d.Path, binary(d.Size), binary(LeastSize)))
+		return Layout{}, exit.With(exit.Refused, fmt.Errorf("lay out %s: it has %s, the system needs %s", d.Path, binarySize(d.Size), binarySize(LeastSize)))
 	}
 	l := Layout{Disk: d.Path, Size: d.Size, Sector: d.Sector, GUID: newID(), Partitions: []Partition{
 		{Name: "debvisor-esp", Type: gpt.EFISystemPartition, Size: espSize, FS: "vfat", Label: "DV-ESP", Mount: "/boot/efi"},
@@ -122,13 +122,13 @@ func (l Layout) String() string {
 		if what == "" {
 			what = map[int]string{bios: "GRUB for BIOS", rootB: "reserved for upgrades"}[i]
 		}
-		fmt.Fprintf(&b, "  %-16s %-16s %10s  %s\n", l.Device(i), p.Name, binary(p.Size), what)
+		fmt.Fprintf(&b, "  %-16s %-16s %10s  %s\n", l.Device(i), p.Name, binarySize(p.Size), what)
 	}
 	return b.String()
 }
 
-// binary is a size in the units that partitions are laid out in; disks are sold, and shown, in decimal ones.
-func binary(size int64) string {
+// binarySize is a size in the units that partitions are laid out in; disks are sold, and shown, in decimal ones.
+func binarySize(size int64) string {
 	if size < gib {
 		return fmt.Sprintf("%d MiB", size/mib)
 	}

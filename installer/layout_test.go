@@ -1,6 +1,8 @@
 package installer
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,5 +53,30 @@ func TestTheLeastDiskHasRoomForState(t *testing.T) {
 	}
 	if _, err := NewLayout(disk.Disk{Path: "/dev/sda", Size: LeastSize - 512, Sector: 512}, ids()); exit.Code(err) != exit.Refused {
 		t.Errorf("a disk that is too small: %v", err)
+	}
+}
+
+// A header may ask for gigabytes of entries; it must not get them.
+func TestATableIsReadOnlyWhenItsHeaderIsModest(t *testing.T) {
+	header := func(count, size uint32) []byte {
+		disk := make([]byte, 1024)
+		copy(disk[512:], "EFI PART")
+		binary.LittleEndian.PutUint32(disk[512+80:], count)
+		binary.LittleEndian.PutUint32(disk[512+84:], size)
+		return disk
+	}
+	for name, c := range map[string]struct {
+		disk []byte
+		want bool
+	}{
+		"what everybody writes": {header(128, 128), true},
+		"huge entries":          {header(128, 0xffffffff), false},
+		"many entries":          {header(0xffffffff, 128), false},
+		"no table":              {make([]byte, 1024), false},
+		"half a header":         {header(128, 128)[:560], false},
+	} {
+		if got := plainGPT(bytes.NewReader(c.disk), 512); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

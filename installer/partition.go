@@ -2,8 +2,10 @@ package installer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strconv"
@@ -51,6 +53,9 @@ func (r *run) hasTable() (bool, error) {
 
 // sameTable compares a disk's table with a layout; no table at all, or a damaged one, is a different table.
 func sameTable(f *os.File, l Layout) bool {
+	if !plainGPT(f, l.Sector) {
+		return false
+	}
 	t, err := gpt.Read(f, int(l.Sector), int(l.Sector))
 	if err != nil || t.RecoveredFromBackup || !strings.EqualFold(t.GUID, l.GUID) {
 		return false
@@ -72,6 +77,17 @@ func sameTable(f *os.File, l Layout) bool {
 		}
 	}
 	return true
+}
+
+// plainGPT reports whether the header at the start of a disk announces entries such as everybody writes: the library
+// allocates whatever number and size a header asks for, and the disk may be anybody's.
+func plainGPT(f io.ReaderAt, sector int64) bool {
+	header := make([]byte, 92)
+	if _, err := f.ReadAt(header, sector); err != nil {
+		return false
+	}
+	count, size := binary.LittleEndian.Uint32(header[80:]), binary.LittleEndian.Uint32(header[84:])
+	return string(header[:8]) == "EFI PART" && count <= 256 && size == 128
 }
 
 // writeTable is the first write of all: the disk is claimed, looked at once more, and cleared of what was on it.

@@ -44,7 +44,7 @@ func NewPlan(a Answers, m *manifest.Manifest, facts disk.Facts) (*Plan, error) {
 		return nil, err
 	}
 	if m.MinRootSize > rootSize {
-		return nil, exit.With(exit.Refused, fmt.Errorf("lay out %s: the image needs a root of %s, there is one of %s", choice.System.Disk.Path, binary(m.MinRootSize), binary(rootSize)))
+		return nil, exit.With(exit.Refused, fmt.Errorf("lay out %s: the image needs a root of %s, there is one of %s", choice.System.Disk.Path, binarySize(m.MinRootSize), binarySize(rootSize)))
 	}
 	layout, err := NewLayout(choice.System.Disk, uuid.NewString)
 	if err != nil {
