@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"os"
@@ -157,5 +158,42 @@ func TestDeviceNumbersAreSplitAsTheKernelPacksThem(t *testing.T) {
 		if got := deviceNumber(dev); got != want {
 			t.Errorf("%#x: got %s, want %s", dev, got, want)
 		}
+	}
+}
+
+// The installer of each console has mounts of its own, which the other one does not see; the kernel does.
+func TestADiskThatIsMountedOutOfSightIsBusy(t *testing.T) {
+	d, name := loop(t)
+	run(t, "mkfs.ext4", "-q", name)
+	run(t, "blockdev", "--flushbufs", d.Path)
+	planned := describeLoop(t, d.Path)
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	script := `mount -o ro "$0" "$1" && echo mounted && exec sleep 600`
+	other, err := host.Start(t.Context(), host.Cmd{Args: []string{"unshare", "--mount", "sh", "-c", script, d.Path, t.TempDir()}}, host.Streams{Out: in})
+	in.Close()
+	if err != nil {
+		t.Skipf("no namespace of its own: %v", err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "mounted\n" {
+		t.Fatalf("the other namespace says %q, %v", line, err)
+	}
+	if now := describeLoop(t, d.Path); len(now.Mounts) > 0 {
+		t.Fatalf("its mount is visible here: %v", now.Mounts)
+	}
+	if _, err := Claim(t.Context(), host.New(), planned); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want %v", err, ErrBusy)
+	}
+	if err := other.Kill(); err != nil {
+		t.Error(err)
+	}
+	other.Wait() // killed
+	if f, err := Claim(t.Context(), host.New(), planned); err != nil {
+		t.Errorf("when it has gone: %v", err)
+	} else {
+		f.Close()
 	}
 }
