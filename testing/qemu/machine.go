@@ -46,7 +46,7 @@ type Machine struct {
 	Firmware Firmware
 	Memory   int // MiB; 2048 when 0
 	Drives   []Drive
-	Network  *Network // nil for none
+	Network  *Network // nil for a card without a cable: the installer refuses a machine that has none
 	MAC      string   // of its network card
 }
 
@@ -135,7 +135,7 @@ func (d Drive) args(n int) []string {
 
 func (m Machine) networkArgs() []string {
 	if m.Network == nil {
-		return nil
+		return []string{"-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net,romfile="}
 	}
 	return []string{
 		"-netdev", fmt.Sprintf("dgram,id=net,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s",
