@@ -1,12 +1,18 @@
 package installer
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"debvisor/config"
+	"debvisor/internal/disk"
 	"debvisor/internal/exit"
+	"debvisor/internal/host/hosttest"
+	"debvisor/internal/manifest"
 )
 
 const place = `-- usr/share/zoneinfo/Etc/UTC --
@@ -54,4 +60,26 @@ func FuzzParseLayouts(f *testing.F) {
 			t.Error("a layout without a name")
 		}
 	})
+}
+
+// What this machine lacks counts for a plan for this machine only; the disks of a facts file are somebody else's.
+func TestOnlyAPlanForThisMachineIsHeldAgainstIt(t *testing.T) {
+	m := hosttest.New(t, place+"-- proc/self/mountinfo --\n-- proc/swaps --\n")
+	b := &bench{t: t, dir: m.Root, out: &bytes.Buffer{}}
+	text, err := (&manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles,
+		Files: map[string]manifest.File{manifest.Payload: {Size: 1, SHA256: strings.Repeat("0", 64)}}}).JSON()
+	b.must(err)
+	medium := filepath.Join(m.Root, "medium")
+	b.write(filepath.Join(medium, manifest.Path), text)
+	b.sign(medium, text)
+	b.must(os.MkdirAll(filepath.Join(m.Root, "sys/class/block"), 0o755))
+	in := &Installer{Live: m.Host, Medium: "/medium", Key: "/debvisor.pub", Tell: &Teller{Out: b.out}}
+	a := answers(t, ">=1TB <2TB", "")
+	a.Node.Host.Timezone = "US/Eastern"
+	if p, err := in.Look(t.Context(), a, nil); p != nil || exit.Code(err) != exit.Usage {
+		t.Errorf("this machine: code %d, %v", exit.Code(err), err)
+	}
+	if p, err := in.Look(t.Context(), a, &disk.Facts{Disks: fixture(t)}); p == nil {
+		t.Errorf("a facts file: %v", err)
+	}
 }
