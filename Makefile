@@ -9,7 +9,7 @@ export CGO_ENABLED = 0
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go build iso boot unit check test e2e-power bench clean
+.PHONY: help check-go build iso emulator boot unit check test e2e-power bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
@@ -25,8 +25,10 @@ iso: build ## a signed installer image (as root); EDITION=minimal for the small 
 	tools/apt-need tools/iso.packages
 	build/bin/debvisor-builder build --edition $(EDITION) --dir build
 
-boot: ## boot the newest image in QEMU, on this terminal
+emulator: ## QEMU and UEFI firmware, which boot needs (as root)
 	tools/apt-need tools/boot.packages
+
+boot: emulator ## boot the newest image in QEMU, on this terminal
 	build/bin/debvisor-builder boot "$$(ls -t build/debvisor-*.iso | head -n 1)"
 
 unit: check-go ## tests that need no root, in under a minute
