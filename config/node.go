@@ -74,7 +74,7 @@ type Storage struct {
 	Profile string      `yaml:"profile" doc:"usb-zfs, zfs, ceph or mixed"`
 	System  disk.Rule   `yaml:"system" doc:"the disk that DebVisor itself is installed on"`
 	Data    []disk.Rule `yaml:"data" doc:"disks of the storage profile; all eligible empty ones when missing"`
-	Wipe    []string    `yaml:"wipe" doc:"disks that may be wiped although they hold something, each by its exact serial, wwn or by-id name"`
+	Wipe    []string    `yaml:"wipe" doc:"disks that may be wiped although they hold something, each by its exact serial, wwn or by-id name; an installed DebVisor by installation:<disk GUID>"`
 }
 
 // Install is how the installer behaves.

@@ -45,12 +45,19 @@ func Choose(n *config.Node, facts disk.Facts) (Choice, error) {
 	return c, enoughDisks(profile, c, facts, n)
 }
 
-// enoughDisks refuses a profile that the disks cannot serve, before anything is written.
+// enoughDisks refuses a profile that the disks cannot serve, before anything is written: too few of them, or disks that a
+// rule names although the profile takes none of their kind.
 func enoughDisks(p config.Profile, c Choice, facts disk.Facts, n *config.Node) error {
-	if len(c.Data) >= p.Disks.Least {
+	fitting := 0
+	for _, t := range c.Data {
+		if p.Takes(t.Disk) {
+			fitting++
+		}
+	}
+	if fitting >= p.Disks.Least && fitting == len(c.Data) {
 		return nil
 	}
-	return exit.With(exit.NoMatch, fmt.Errorf("%w\n\n%s", tooFew(p, len(c.Data)), disk.Explain(facts.Disks, roles(n), n.Storage.Wipe)))
+	return exit.With(exit.NoMatch, fmt.Errorf("%w\n\n%s", tooFew(p, fitting), disk.Explain(facts.Disks, roles(n), n.Storage.Wipe)))
 }
 
 // tooFew says how many disks a profile needs, and of which kind.
