@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,7 +212,7 @@ func TestReloadingLeaksNothingAndCutsNothing(t *testing.T) {
 	l.listen(t, 22)
 	count := l.count(t, 9999)
 	sent := l.flood(t, 9999)
-	if count() == 0 {
+	if !until(func() bool { return count() > 0 }) {
 		t.Fatal("without a firewall nothing of the flood arrives: the lab is broken")
 	}
 	l.apply(t, management)
@@ -221,38 +222,53 @@ func TestReloadingLeaksNothingAndCutsNothing(t *testing.T) {
 	}
 	defer kept.Close()
 	before, sentBefore := count(), sent()
-	stop, loads := make(chan struct{}), make(chan int)
-	go func() { loads <- l.reload(t, stop) }()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
+	stop, done := make(chan struct{}), make(chan struct{})
+	var loads atomic.Int64
+	go func() {
+		defer close(done)
+		l.reload(t, stop, &loads)
+	}()
+	enough := until(func() bool {
 		l.stillOpen(t)
 		echo(t, kept)
-	}
+		return loads.Load() >= 30 && sent()-sentBefore >= 2000
+	})
 	close(stop)
-	n := <-loads
+	<-done
 	if leaked := count() - before; leaked > 0 {
-		t.Errorf("%d of %d packets went through in %d reloads", leaked, sent()-sentBefore, n)
+		t.Errorf("%d of %d packets went through in %d reloads", leaked, sent()-sentBefore, loads.Load())
 	}
-	if n < 10 || sent()-sentBefore < 1000 {
-		t.Errorf("%d packets in %d reloads prove little", sent()-sentBefore, n)
+	if !enough {
+		t.Errorf("%d packets in %d reloads prove little", sent()-sentBefore, loads.Load())
 	}
 }
 
+// until asks again and again, for half a minute at most, and reports whether the answer was yes.
+func until(yes func() bool) bool {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if yes() {
+			return true
+		}
+	}
+	return false
+}
+
 // reload changes the management networks back and forth, which loads the whole ruleset each time.
-func (l *lab) reload(t *testing.T, stop chan struct{}) int {
+func (l *lab) reload(t *testing.T, stop chan struct{}, loads *atomic.Int64) {
 	more := nft.Config{Management: append([]netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}, management.Management...)}
-	for n := 0; ; n++ {
+	for ; ; loads.Add(1) {
 		select {
 		case <-stop:
-			return n
+			return
 		default:
 		}
-		changes, err := nft.Plan(t.Context(), l.Host, []nft.Config{more, management}[n%2])
+		changes, err := nft.Plan(t.Context(), l.Host, []nft.Config{more, management}[loads.Load()%2])
 		if err == nil {
 			err = l.Apply(t.Context(), changes)
 		}
 		if err != nil {
 			t.Error(err)
-			return n
+			return
 		}
 	}
 }
