@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/diskfs/go-diskfs/backend"
 	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/filesystem"
 	"github.com/diskfs/go-diskfs/filesystem/ext4"
 	"github.com/diskfs/go-diskfs/filesystem/fat12"
 	"github.com/diskfs/go-diskfs/filesystem/fat16"
@@ -99,53 +101,58 @@ func (in *Installer) readFrom(d device) (data []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	open, err := openFS(file.New(f, true), d.FSType, size)
+	fsys, err := openFS(file.New(f, true), d.FSType, size)
 	if err != nil {
 		return nil, err
 	}
-	return readAnswers(open)
+	return readAnswers(fsys)
 }
 
-// opener is what a file system of the library offers.
-type opener func(name string) (io.ReadCloser, error)
-
 // openFS opens a file system of a kind that lsblk named.
-func openFS(b backend.Storage, kind string, size int64) (opener, error) {
+func openFS(b backend.Storage, kind string, size int64) (filesystem.FileSystem, error) {
 	switch kind {
 	case "vfat":
 		return openFAT(b, size)
 	case "iso9660":
-		fsys, err := iso9660.Read(b, size, 0, 0)
-		return func(name string) (io.ReadCloser, error) { return fsys.OpenFile(name, os.O_RDONLY) }, err
+		return iso9660.Read(b, size, 0, 0)
 	case "ext2", "ext3", "ext4":
-		fsys, err := ext4.Read(b, size, 0, 512)
-		return func(name string) (io.ReadCloser, error) { return fsys.OpenFile(name, os.O_RDONLY) }, err
+		return ext4.Read(b, size, 0, 512)
 	default:
 		return nil, fmt.Errorf("want vfat, ext4 or iso9660, it is %q", kind)
 	}
 }
 
 // openFAT tries the three widths; each refuses the others' boot sector or table.
-func openFAT(b backend.Storage, size int64) (opener, error) {
+func openFAT(b backend.Storage, size int64) (filesystem.FileSystem, error) {
 	f32, err32 := fat32.Read(b, size, 0, 0)
 	if err32 == nil {
-		return func(name string) (io.ReadCloser, error) { return f32.OpenFile(name, os.O_RDONLY) }, nil
+		return f32, nil
 	}
 	f16, err16 := fat16.Read(b, size, 0, 0)
 	if err16 == nil {
-		return func(name string) (io.ReadCloser, error) { return f16.OpenFile(name, os.O_RDONLY) }, nil
+		return f16, nil
 	}
 	f12, err12 := fat12.Read(b, size, 0, 0)
 	if err12 == nil {
-		return func(name string) (io.ReadCloser, error) { return f12.OpenFile(name, os.O_RDONLY) }, nil
+		return f12, nil
 	}
 	return nil, errors.Join(err32, err16, err12)
 }
 
-func readAnswers(open opener) ([]byte, error) {
-	f, err := open(answersFile)
+// readAnswers is nil without an error when there is no such file. One that is there and cannot be read is an error:
+// others must not be taken in its place.
+func readAnswers(fsys filesystem.FileSystem) ([]byte, error) {
+	entries, err := fsys.ReadDir(".")
 	if err != nil {
-		return nil, nil // the library has no error of its own for a file that is not there
+		return nil, fmt.Errorf("list the medium: %w", err)
+	}
+	there := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), answersFile) })
+	if !there {
+		return nil, nil
+	}
+	f, err := fsys.OpenFile(answersFile, os.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", answersFile, err)
 	}
 	defer f.Close()
 	// In one read: the library's FAT returns what lies behind the end of a file to a second one.

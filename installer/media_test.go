@@ -21,3 +21,14 @@ func TestAnswersOfAnyLengthEndWhereTheFileEnds(t *testing.T) {
 		})
 	}
 }
+
+// A medium without answers says nothing; one whose answers cannot be read must not be passed over for another.
+func TestAMediumWithoutAnswersIsNoError(t *testing.T) {
+	for _, kind := range []string{"vfat", "ext4", "iso9660"} {
+		in, m, _ := live(t, "", "")
+		mediumWith(t, m, kind, "DEBVISOR", "other.yaml", "x: 1\n")
+		if got, err := in.readFrom(device{Path: "/dev/sdb1", FSType: kind}); err != nil || got != nil {
+			t.Errorf("%s: %q, %v", kind, got, err)
+		}
+	}
+}

@@ -101,8 +101,14 @@ func TestASourceThatCannotBeUsedIsAnError(t *testing.T) {
 // medium makes /dev/sdb1 a file system with answers and returns what lsblk says of it.
 func medium(t *testing.T, m *hosttest.Machine, kind, label, text string) string {
 	t.Helper()
+	return mediumWith(t, m, kind, label, answersFile, text)
+}
+
+// mediumWith has one file of any name.
+func mediumWith(t *testing.T, m *hosttest.Machine, kind, label, name, text string) string {
+	t.Helper()
 	image := filepath.Join(m.Root, "dev/sdb1")
-	source := filepath.Join(t.TempDir(), answersFile)
+	source := filepath.Join(t.TempDir(), name)
 	if err := os.MkdirAll(filepath.Dir(image), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +116,8 @@ func medium(t *testing.T, m *hosttest.Machine, kind, label, text string) string 
 		t.Fatal(err)
 	}
 	commands := map[string][][]string{
-		"vfat":    {{"truncate", "-s", "4M", image}, {"mkfs.vfat", "-n", label, image}, {"mcopy", "-i", image, source, "::" + answersFile}},
-		"fat32":   {{"truncate", "-s", "64M", image}, {"mkfs.vfat", "-F", "32", "-n", label, image}, {"mcopy", "-i", image, source, "::" + answersFile}},
+		"vfat":    {{"truncate", "-s", "4M", image}, {"mkfs.vfat", "-n", label, image}, {"mcopy", "-i", image, source, "::" + name}},
+		"fat32":   {{"truncate", "-s", "64M", image}, {"mkfs.vfat", "-F", "32", "-n", label, image}, {"mcopy", "-i", image, source, "::" + name}},
 		"ext4":    {{"truncate", "-s", "8M", image}, {"mkfs.ext4", "-q", "-F", "-L", label, "-d", filepath.Dir(source), image}},
 		"iso9660": {{"xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-R", "-J", "-o", image, filepath.Dir(source)}},
 	}
