@@ -6,7 +6,6 @@ VERSION := $(shell cat VERSION)
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/internal/version.Commit=$(COMMIT)
 export CGO_ENABLED = 0
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
 .PHONY: help check-go build iso emulator boot unit check test e2e-power bench clean
