@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"debvisor/internal/host"
 )
 
 // keep is how many results of a stage stay in the cache for each edition: the last one and the one before it.
@@ -140,14 +142,14 @@ func (c cache) sweep() error {
 
 // lock keeps a second build out of the same directory until unlock is called.
 func (c cache) lock() (unlock func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	held, err := (&host.Host{Root: c.dir}).Lock("/lock")
+	if errors.Is(err, host.ErrLocked) {
+		return nil, fmt.Errorf("another build is running in %s", filepath.Dir(c.dir))
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another build is running in %s", filepath.Dir(c.dir)), f.Close())
-	}
-	return f.Close, nil // closing releases it
+	return held.Close, nil
 }
 
 // digest names the content of files: paths, and what is in them.

@@ -14,6 +14,7 @@ import (
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
 	"debvisor/internal/names"
+	"debvisor/internal/report"
 )
 
 // tools are the programs that a build runs, and the packages they come from.
@@ -60,42 +61,10 @@ func (b *Builder) checkEdition() error {
 	}
 	known := slices.Sorted(maps.Keys(b.image.Editions))
 	hint := "there are " + strings.Join(known, ", ")
-	if near := nearest(b.Edition, known); near != "" {
+	if near := report.Nearest(b.Edition, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	return fmt.Errorf("no edition %q: %s", b.Edition, hint)
-}
-
-// nearest is the name that differs from s in the fewest letters, or "" when none is near.
-func nearest(s string, names []string) string {
-	best, least := "", 4
-	for _, n := range names {
-		if d := distance(s, n); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func (b *Builder) checkUser() error {

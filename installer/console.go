@@ -129,7 +129,7 @@ func (c *Console) tellStopped() bool {
 // unattended installs without a question. After a failure it stays on the error.
 func (c *Console) unattended(ctx context.Context, a Answers) {
 	end, err := c.In.begin()
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, host.ErrLocked) {
 		if err := c.In.follow(ctx); err != nil {
 			c.In.Tell.linef("error: %v", err)
 		}

@@ -4,34 +4,16 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"debvisor/internal/host"
 )
 
-// errLocked: the other console's installer is at work.
-var errLocked = errors.New("installation runs on the other console")
-
-// lock keeps every other installer of this machine from writing until the file is closed; the kernel drops it with the
-// process.
-func (in *Installer) lock() (io.Closer, error) {
-	f, err := in.openRun(lockFile, os.O_RDWR|os.O_CREATE)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errLocked
-		}
-		return nil, fmt.Errorf("lock %s: %w", lockFile, err)
-	}
-	return f, nil
-}
+// elsewhere is said on the console that has to wait.
+const elsewhere = "installation runs on the other console"
 
 func (in *Installer) openRun(name string, flags int) (*os.File, error) {
 	p, err := in.Live.Path(name)
@@ -43,7 +25,7 @@ func (in *Installer) openRun(name string, flags int) (*os.File, error) {
 
 // begin locks, and starts the log that the other console follows. Call end when done.
 func (in *Installer) begin() (end func(), err error) {
-	lock, err := in.lock()
+	lock, err := in.Live.Lock(lockFile)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +46,7 @@ const followPause = 500 * time.Millisecond
 
 // follow shows the log of the other console's installation until that ends.
 func (in *Installer) follow(ctx context.Context) error {
-	in.Tell.line(errLocked.Error())
+	in.Tell.line(elsewhere)
 	if err := pause(ctx, 2*followPause); err != nil { // the log is emptied right after locking
 		return err
 	}
@@ -94,12 +76,12 @@ func (in *Installer) follow(ctx context.Context) error {
 
 // stillLocked pauses, and is an error when nobody is installing any more.
 func (in *Installer) stillLocked(ctx context.Context) error {
-	lock, err := in.lock()
+	lock, err := in.Live.Lock(lockFile)
 	if err == nil {
 		lock.Close()
 		return errors.New("the installation on the other console ended without a result")
 	}
-	if !errors.Is(err, errLocked) {
+	if !errors.Is(err, host.ErrLocked) {
 		return err
 	}
 	return pause(ctx, followPause)

@@ -88,14 +88,16 @@ func (f flags) provision(ctx context.Context, h *host.Host, out io.Writer) error
 		_, err := r.Plan(ctx, steps)
 		return err
 	}
-	unlock, err := lock(lockPath)
+	lock, err := h.Lock(lockPath)
 	if err != nil {
 		return err
 	}
-	defer unlock()
 	_, err = r.Run(ctx, steps)
-	return err
+	return errors.Join(err, lock.Close())
 }
+
+// lockPath keeps a second first boot out.
+const lockPath = "/run/debvisor-firstboot.lock"
 
 // elsewhere refuses to ask a running system about one that does not run.
 type elsewhere struct{}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,22 +51,5 @@ func TestTheEndIsALineToWaitFor(t *testing.T) {
 	tellEnd(&out, errors.New("no profile"))
 	if !strings.HasPrefix(out.String(), "DEBVISOR-FIRSTBOOT-DONE\nDEBVISOR-FIRSTBOOT-FAILED before the first step: no profile\n") {
 		t.Errorf("got\n%s", out.String())
-	}
-}
-
-func TestTwoDoNotRunAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock(path); err == nil || !strings.Contains(err.Error(), "another run holds it") {
-		t.Errorf("a second lock: %v", err)
-	}
-	unlock()
-	if unlock, err = lock(path); err != nil {
-		t.Errorf("after the first ended: %v", err)
-	} else {
-		unlock()
 	}
 }

@@ -184,3 +184,22 @@ func TestLinesArriveWhole(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+func TestALockIsHeldUntilItIsClosed(t *testing.T) {
+	m := hosttest.New(t, "-- run/ --\n")
+	held, err := m.Lock("/run/x.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Lock("/run/x.lock"); !errors.Is(err, host.ErrLocked) {
+		t.Errorf("a second lock: %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := m.Lock("/run/x.lock")
+	if err != nil {
+		t.Fatalf("after the first was closed: %v", err)
+	}
+	again.Close()
+}
