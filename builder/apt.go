@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,7 +123,11 @@ func writeFiles(dir string, files map[string][]byte) error {
 		if old, err := os.ReadFile(p); err == nil && bytes.Equal(old, data) {
 			continue
 		}
-		if err := os.WriteFile(p, data, 0o644); err != nil {
+		mode := fs.FileMode(0o644)
+		if name == "apt.conf" {
+			mode = 0o600 // the host's proxy may be given with a password
+		}
+		if err := os.WriteFile(p, data, mode); err != nil {
 			return err
 		}
 	}

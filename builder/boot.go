@@ -88,5 +88,5 @@ func copyFile(from, to string) error {
 		dst.Close()
 		return err
 	}
-	return dst.Close()
+	return errors.Join(dst.Sync(), dst.Close())
 }

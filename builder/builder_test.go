@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -329,4 +330,20 @@ func TestAnswersMediumHoldsTheFile(t *testing.T) {
 func TestWhatIsMountedInATreeIsFoundInnermostFirst(t *testing.T) {
 	table := "proc /proc proc rw 0 0\nproc /b/t/proc proc rw 0 0\nnone /b/t/dev tmpfs rw 0 0\nnone /b/t/dev/pts devpts rw 0 0\nnone /b/tree tmpfs rw 0 0\n"
 	same(t, "mounts", strings.Join(mountsBelow(table, "/b/t"), " "), "/b/t/dev/pts /b/t/dev /b/t/proc")
+}
+
+// A download that was damaged later has the right name and size, and must be fetched again.
+func TestADamagedDownloadIsMissing(t *testing.T) {
+	a := apt{debs: t.TempDir()}
+	good := Locked{Name: "good", Version: "1", Arch: "all", Size: 3, SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("abc")))}
+	bad := good
+	bad.Name = "bad"
+	for name, content := range map[string]string{good.File(): "abc", bad.File(): "abd"} {
+		if err := os.WriteFile(filepath.Join(a.debs, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := a.missing(&Lock{Packages: []Locked{good, bad, {Name: "absent"}}}); len(got) != 2 || got[0].Name != "bad" || got[1].Name != "absent" {
+		t.Errorf("missing: %+v", got)
+	}
 }

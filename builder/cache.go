@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"debvisor/internal/host"
 )
 
@@ -61,10 +63,26 @@ func (c cache) get(p *Progress, stage, edition, key string, work func(dir string
 	if err := work(tmp); err != nil {
 		return "", errors.Join(err, remove(tmp))
 	}
+	if err := syncAll(tmp); err != nil {
+		return "", err
+	}
 	if err := os.Rename(tmp, final); err != nil {
 		return "", err
 	}
 	return final, c.prune(stage, edition)
+}
+
+// syncAll writes the file system's data to the disk: a result that has its final name must be whole after a power cut.
+func syncAll(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
 }
 
 func remake(dir string) error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"debvisor/config"
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
+	"debvisor/internal/iso"
 )
 
 // Lock is exactly which packages an image is made of.
@@ -202,11 +204,11 @@ func field(stanza, key string) string {
 	return ""
 }
 
-// missing are the packages that are not downloaded yet.
+// missing are the packages that are not downloaded yet, or not as they must be.
 func (a apt) missing(lock *Lock) []Locked {
 	return slices.DeleteFunc(slices.Clone(lock.Packages), func(p Locked) bool {
-		info, err := os.Stat(filepath.Join(a.debs, p.File()))
-		return err == nil && info.Size() == p.Size
+		sum, err := sumFile(iso.File{Source: filepath.Join(a.debs, p.File())})
+		return err == nil && sum.SHA256 == p.SHA256
 	})
 }
 
@@ -231,6 +233,10 @@ func (b *Builder) download(ctx context.Context, missing []Locked) error {
 	}
 	args := []string{"apt-get", "--yes", "--download-only", "install"}
 	for _, p := range missing {
+		// apt takes a file of the right name and size for the package, and then refuses its content for ever.
+		if err := os.Remove(filepath.Join(b.apt().debs, p.File())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		args = append(args, p.Name+"="+p.Version)
 	}
 	n := 0

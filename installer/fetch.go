@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"time"
 
 	"debvisor/internal/host"
@@ -65,6 +66,10 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		var withURL *neturl.Error
+		if errors.As(err, &withURL) { // the address may hold what must not be shown
+			err = withURL.Err
+		}
 		return nil, err
 	}
 	defer resp.Body.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"strings"
 
 	"debvisor/config"
@@ -77,12 +78,22 @@ func (in *Installer) fromCmdline(ctx context.Context, c Cmdline) ([]text, error)
 	case strings.HasPrefix(c.Answers, "https://"):
 		data, err := in.fetch(ctx, c.Answers, c.SHA256)
 		if err != nil {
-			return nil, fmt.Errorf("fetch debvisor.answers=%s: %w", c.Answers, err)
+			return nil, fmt.Errorf("fetch debvisor.answers=%s: %w", shown(c.Answers), err)
 		}
-		return []text{{c.Answers, data}}, nil
+		return []text{{shown(c.Answers), data}}, nil
 	default:
 		return nil, fmt.Errorf("read debvisor.answers=%s: want file:/path or https://", c.Answers)
 	}
+}
+
+// shown is an address without what may be secret in it: user, password and query.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 // maxAnswers bounds an answers file, wherever it comes from.

@@ -209,3 +209,15 @@ func TestFetchedAnswersAreThoseOfTheHash(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWhatIsSecretInAnAddressIsNotShown(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://user:token@host.example/a.yaml?key=s3cret#x": "https://host.example/a.yaml",
+		"https://[::1":  "an address that cannot be read",
+		"https://h/a?b": "https://h/a",
+	} {
+		if got := shown(address); got != want {
+			t.Errorf("%s is shown as %s", address, got)
+		}
+	}
+}

@@ -54,7 +54,8 @@ terminal, never from an argument.`,
 // passphrase comes from a file or the environment: arguments are seen by everybody on the machine.
 func passphrase(file string) ([]byte, error) {
 	if file == "" {
-		return []byte(os.Getenv("COSIGN_PASSWORD")), nil
+		pass := os.Getenv("COSIGN_PASSWORD")
+		return []byte(pass), os.Unsetenv("COSIGN_PASSWORD") // the programs that a build runs have no use for it
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
