@@ -148,7 +148,8 @@ func answer(ln net.Listener) {
 	}
 }
 
-const patience = 300 * time.Millisecond
+// patience is longer than the second after which a lost SYN is sent again: a busy machine loses the first.
+const patience = 2 * time.Second
 
 // dial connects the peer to a port of the node.
 func (l *lab) dial(t *testing.T, address string, port int) (c net.Conn, err error) {
