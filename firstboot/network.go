@@ -18,10 +18,6 @@ func (n node) bridge(ctx context.Context) ([]host.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A driver that is still loading has no card yet, or one that is about to get its name.
-	if _, err := n.Run(ctx, "udevadm", "settle", "--timeout=60"); err != nil {
-		return nil, err
-	}
 	wants, err := bridgeOf(n.answers.Network).Wants(n.Host)
 	if err != nil {
 		return nil, err
