@@ -22,7 +22,7 @@ func (n *Node) check(r *report.Report) {
 		r.Add("version", "write version: 1", "must be 1")
 	}
 	n.Host.check(r)
-	checkUsers(r, n.Users, n.SSH)
+	checkUsers(r, n.Users)
 	n.Network.check(r)
 	n.Storage.check(r)
 	for i, a := range n.Addons {
@@ -103,7 +103,7 @@ func validZone(s string) bool {
 	return err == nil && s != "Local" && zone.MatchString(s)
 }
 
-func checkUsers(r *report.Report, users []User, ssh SSH) {
+func checkUsers(r *report.Report, users []User) {
 	seen := map[string]bool{}
 	for i, u := range users {
 		path := fmt.Sprintf("users[%d]", i)
@@ -113,12 +113,12 @@ func checkUsers(r *report.Report, users []User, ssh SSH) {
 		}
 		seen[u.Name] = true
 	}
-	if !slices.ContainsFunc(users, func(u User) bool { return u.Admin && u.canLogIn(ssh) }) {
+	if !slices.ContainsFunc(users, func(u User) bool { return u.Admin && u.canLogIn() }) {
 		r.Add("users", "give one user admin: true and an SSH key or a password_hash", "nobody could log in and administer this machine")
 	}
 }
 
-func (u User) canLogIn(SSH) bool { return len(u.SSHKeys) > 0 || u.PasswordHash != "" }
+func (u User) canLogIn() bool { return len(u.SSHKeys) > 0 || u.PasswordHash != "" }
 
 func (u User) check(r *report.Report, path string) {
 	if !account.MatchString(u.Name) {

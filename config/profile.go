@@ -57,5 +57,5 @@ func ProfileByName(name string) (Profile, error) {
 
 // Takes reports whether the profile takes a disk of this kind when no rule names its disks.
 func (p Profile) Takes(d disk.Disk) bool {
-	return p.Disks.Removable == (d.Transport == "usb" || d.Removable != nil && *d.Removable)
+	return p.Disks.Removable == disk.Portable(d)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -36,19 +38,10 @@ func isScreen(in, out *os.File) bool {
 	}
 	width, height, err := term.GetSize(int(out.Fd()))
 	sized := err == nil && width > 0 && height > 0
-	return sized && !isSerial(in) || !isPlain(kind) && sized
-}
-
-func isPlain(kind string) bool {
-	for _, p := range plainTerms {
-		if kind == p {
-			return true
-		}
-	}
-	return false
+	return sized && (!isSerial(in) || !slices.Contains(plainTerms, kind))
 }
 
 func isSerial(f *os.File) bool {
-	name, err := os.Readlink("/proc/self/fd/" + itoa(int(f.Fd())))
+	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
 	return err == nil && (strings.HasPrefix(name, "/dev/ttyS") || strings.HasPrefix(name, "/dev/ttyAMA") || strings.HasPrefix(name, "/dev/hvc"))
 }

@@ -13,13 +13,14 @@ import (
 
 	"debvisor/internal/disk"
 	"debvisor/internal/host"
+	"debvisor/internal/version"
 )
 
 // Files of the live system that the installer reads or keeps.
 const (
 	DefaultMedium = "/run/live/medium"
 	DefaultTarget = "/run/debvisor/target"
-	DefaultKey    = "/usr/share/debvisor/debvisor.pub"
+	DefaultKey    = version.KeyFile
 	lockFile      = "/run/debvisor-installer.lock"
 	logFile       = "/run/debvisor-installer.log"
 	stopFile      = "/run/debvisor-installer.stop" // a key was pressed on one of the consoles

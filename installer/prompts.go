@@ -152,5 +152,3 @@ func option(options []Option, word string) (string, error) {
 	}
 	return "", fmt.Errorf("%q is none of them: want 1 to %d", word, len(options))
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

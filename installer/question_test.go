@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -186,10 +187,10 @@ func TestAProfileWithoutItsDisksIsRefusedAtOnce(t *testing.T) {
 	for n, name := range []string{"stick1", "stick2", "stick3", ""} {
 		q := question(t, s, "storage.profile")
 		err := q.Check(q.Default)
-		if n < 3 && (err == nil || err.Error() != says+itoa(n)) || n == 3 && err != nil {
+		if n < 3 && (err == nil || err.Error() != says+strconv.Itoa(n)) || n == 3 && err != nil {
 			t.Errorf("%d sticks: %v", n, err)
 		}
-		if line := q.Options[0].Text; !strings.HasSuffix(line, "(needs 3; here: "+itoa(n)+")") {
+		if line := q.Options[0].Text; !strings.HasSuffix(line, "(needs 3; here: "+strconv.Itoa(n)+")") {
 			t.Errorf("%d sticks: %s", n, line)
 		}
 		s.Disks = append(s.Disks, disk.Disk{Path: "/dev/" + name, Serial: name, Size: 16e9, Transport: "usb", Contents: disk.Contents{Probed: true}})

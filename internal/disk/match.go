@@ -19,7 +19,7 @@ func (m Match) Mismatch(d Disk) []string {
 	}
 	why = append(why, flagMismatch("rotational", m.Rotational, d.Rotational)...)
 	why = append(why, flagMismatch("removable", m.Removable, d.Removable)...)
-	if portable(d) && !m.meansPortable() {
+	if Portable(d) && !m.meansPortable() {
 		why = append(why, "is a USB or removable disk, which the rule does not ask for")
 	}
 	return why
@@ -42,8 +42,8 @@ func flagMismatch(name string, want, have *bool) []string {
 	return []string{differs(name, fmt.Sprint(*have), fmt.Sprint(*want))}
 }
 
-// portable disks are what people forget in a machine. USB SSDs say that they are not removable, hence the transport.
-func portable(d Disk) bool {
+// Portable disks are what people forget in a machine. USB SSDs say that they are not removable, hence the transport.
+func Portable(d Disk) bool {
 	return d.Transport == "usb" || d.Removable != nil && *d.Removable
 }
 
