@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Change is one thing that must become different on a machine. The set is closed: Write, Mkdir, Link, Remove, Perm, Call and
-// Exec. String says it in one line, without secrets.
+// Change is one thing that must become different on a machine. The set is closed: Write, Append, Mkdir, Link, Remove, Perm,
+// Call and Exec. String says it in one line, without secrets.
 type Change interface {
 	String() string
 	apply(ctx context.Context, h *Host) error

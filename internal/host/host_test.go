@@ -203,3 +203,15 @@ func TestALockIsHeldUntilItIsClosed(t *testing.T) {
 	}
 	again.Close()
 }
+
+func TestAppendAddsOneLine(t *testing.T) {
+	h := &host.Host{Root: t.TempDir(), Runner: host.System{}}
+	for _, line := range []string{"one", "two"} {
+		if err := h.Apply(t.Context(), []host.Change{host.Append{Path: "/var/log/debvisor/audit.log", Line: line, Mode: 0o640}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := h.ReadFile("/var/log/debvisor/audit.log"); string(got) != "one\ntwo\n" || err != nil {
+		t.Errorf("the log holds %q, %v", got, err)
+	}
+}
