@@ -1,0 +1,142 @@
+package addrset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Reader gathers lists into one set. An entry a line: an address, a CIDR, or a range a-b. What follows # or ; is a comment,
+// and blanks around an entry do not matter. The zero value is ready.
+type Reader struct {
+	// MaxRejected is how many rejected lines are kept, and how many warnings; 0 means 100. All are counted.
+	MaxRejected int
+
+	gathered gathered
+	file     string
+	line     int // of file
+	lines    int // of all files
+	rejected []Rejected
+	rejects  int
+	warnings []Warning
+	warned   int
+	buf      []byte
+}
+
+// Rejected is a line that is no entry.
+type Rejected struct {
+	File string
+	Line int
+	Text string // the entry without comment, cut when it is long
+	Why  string // what is wrong, and what to do
+}
+
+// String is FILE:LINE: "TEXT": WHY.
+func (r Rejected) String() string { return fmt.Sprintf("%s:%d: %q: %s", r.File, r.Line, r.Text, r.Why) }
+
+// Warning is an entry that was taken as the network that its address is in.
+type Warning struct {
+	File  string
+	Line  int
+	Text  string
+	Taken string // the network
+}
+
+// String is FILE:LINE: "TEXT" and what it was taken as.
+func (w Warning) String() string {
+	return fmt.Sprintf("%s:%d: %q has host bits set: taken as %s", w.File, w.Line, w.Text, w.Taken)
+}
+
+// Read gathers a list. Name is what messages call it. Lines that are no entries are no error here, but in Rejected; an error
+// is one of src, and what was read before it is gathered.
+func (r *Reader) Read(name string, src io.Reader) error {
+	if r.buf == nil {
+		r.buf = make([]byte, frontPad+bufSize+backPad)
+	}
+	r.file, r.line = name, 0
+	w := window{src: src, buf: r.buf, start: frontPad, end: frontPad}
+	for {
+		from, to, err := w.next()
+		r.scan(from, to)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+}
+
+// Set is all that was gathered.
+func (r *Reader) Set() Set { return r.gathered.set() }
+
+// Rejected are the first lines that are no entries, and how many there are in all.
+func (r *Reader) Rejected() (first []Rejected, total int) { return r.rejected, r.rejects }
+
+// Warnings are the first entries that were taken as something else than they say, and how many there are in all.
+func (r *Reader) Warnings() (first []Warning, total int) { return r.warnings, r.warned }
+
+// Counts are how many lines were read, and how many of them are entries.
+func (r *Reader) Counts() (lines, entries int) { return r.lines, r.gathered.len() }
+
+func (r *Reader) limit() int {
+	if r.MaxRejected > 0 {
+		return r.MaxRejected
+	}
+	return 100
+}
+
+// scan reads the lines in buf[from:to], each with its line end.
+func (r *Reader) scan(from, to int) {
+	for from < to {
+		end := from + bytes.IndexByte(r.buf[from:to], '\n')
+		r.line++
+		r.lines++
+		r.slow(r.buf[from:end])
+		from = end + 1
+	}
+}
+
+// slow reads a line of any kind.
+func (r *Reader) slow(line []byte) {
+	if r.line == 1 {
+		line = bytes.TrimPrefix(line, []byte("\ufeff"))
+	}
+	text, cut := entryOf(line)
+	if text == "" && !cut {
+		return
+	}
+	e, err := parse(text)
+	if cut {
+		err = fmt.Errorf("the line is longer than %d bytes: no entry is; is this a list of addresses", maxLine)
+	}
+	if err != nil {
+		if r.rejects++; r.rejects <= r.limit() {
+			r.rejected = append(r.rejected, Rejected{r.file, r.line, shorten(text), err.Error()})
+		}
+		return
+	}
+	r.gathered.add(e.first, e.last)
+	if e.taken != "" {
+		if r.warned++; r.warned <= r.limit() {
+			r.warnings = append(r.warnings, Warning{r.file, r.line, text, e.taken})
+		}
+	}
+}
+
+// maxLine is what is looked at of a line.
+const maxLine = 1 << 16
+
+// entryOf is a line without comment and blanks. It is cut when the line has no end within maxLine.
+func entryOf(line []byte) (text string, cut bool) {
+	if len(line) > maxLine {
+		line, cut = line[:maxLine], true
+	}
+	if i := bytes.IndexAny(line, "#;"); i >= 0 {
+		line, cut = line[:i], false
+	}
+	return string(shortened(bytes.Trim(line, blanks))), cut
+}
+
+var errNoProgress = errors.New("the source returns nothing and no error")
