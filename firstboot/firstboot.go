@@ -16,7 +16,7 @@ import (
 
 // Where things are on a machine.
 const (
-	Answers = "/etc/debvisor/answers.yaml"
+	Answers = config.AnswersPath
 	Journal = "/var/lib/debvisor/firstboot.journal"
 	Unit    = "debvisor-firstboot.service"
 )

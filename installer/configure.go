@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"debvisor/config"
 	"debvisor/internal/host"
 )
 
@@ -40,7 +41,7 @@ func (p *Plan) files() []host.Want {
 		host.File{Path: "/etc/hostname", Content: name + "\n", Mode: 0o644},
 		host.File{Path: "/etc/hosts", Content: hosts(n.Host.FQDN, name), Mode: 0o644},
 		host.File{Path: "/etc/debvisor-profile", Content: n.Storage.Profile + "\n", Mode: 0o644},
-		host.File{Path: "/etc/debvisor/answers.yaml", Content: p.Answers.Text, Mode: 0o600, Secret: true},
+		host.File{Path: config.AnswersPath, Content: p.Answers.Text, Mode: 0o600, Secret: true},
 		host.File{Path: "/etc/default/grub.d/debvisor.cfg", Content: p.grubDefaults(), Mode: 0o644},
 		host.File{Path: "/var/lib/systemd/random-seed", Content: p.Seed, Mode: 0o600, Secret: true},
 	}

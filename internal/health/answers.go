@@ -7,11 +7,11 @@ import (
 )
 
 func answers(_ context.Context, n *Node, r *Result) error {
-	data, err := n.ReadFile(answersFile)
+	data, err := n.ReadFile(config.AnswersPath)
 	if err != nil {
 		return err
 	}
-	node, err := config.ParseNode(answersFile, data)
+	node, err := config.ParseNode(config.AnswersPath, data)
 	if err != nil {
 		return err
 	}

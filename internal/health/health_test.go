@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/config"
 	"debvisor/internal/host/hosttest"
 
 	"golang.org/x/tools/txtar"
@@ -227,7 +228,7 @@ func TestFindingsAreKeptAndWhatIsWellIsNot(t *testing.T) {
 
 func TestWithoutAnswersWhatComparesWithThemIsSkipped(t *testing.T) {
 	n := healthy(t).Node
-	if err := os.Remove(n.Host.Root + answersFile); err != nil {
+	if err := os.Remove(n.Host.Root + config.AnswersPath); err != nil {
 		t.Fatal(err)
 	}
 	got := text(n, []Check{byName("answers"), byName("hostname"), byName("routes")})

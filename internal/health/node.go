@@ -9,21 +9,19 @@ import (
 	"debvisor/config"
 )
 
-const answersFile = "/etc/debvisor/answers.yaml"
-
 // errAnswers is the reason why a check that compares with the answers is skipped; the check "answers" fails for it.
 var errAnswers = errors.New("there is nothing to compare with: see answers")
 
 // answers is what the operator asked for.
 func (n *Node) answers() (*config.Node, error) {
-	data, err := n.ReadFile(answersFile)
+	data, err := n.ReadFile(config.AnswersPath)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
 	if err != nil {
 		return nil, errAnswers
 	}
-	node, err := config.ParseNode(answersFile, data)
+	node, err := config.ParseNode(config.AnswersPath, data)
 	if err != nil {
 		return nil, errAnswers
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"debvisor/config"
 	"debvisor/internal/host"
 )
 
@@ -13,7 +14,7 @@ var confidential = []struct {
 	mode    fs.FileMode
 	owner   string
 }{
-	{answersFile, 0o600, ""},
+	{config.AnswersPath, 0o600, ""},
 	{"/etc/shadow", 0o640, "root:shadow"},
 	{"/etc/gshadow", 0o640, "root:shadow"},
 	{"/etc/sudoers", 0o440, ""},

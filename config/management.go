@@ -1,0 +1,42 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+
+	"debvisor/internal/host"
+)
+
+// AnswersPath is where an installed node keeps its answers.
+const AnswersPath = "/etc/debvisor/answers.yaml"
+
+// Management are the networks that a node's answers name for managing it; none where it has no answers.
+func Management(h *host.Host) ([]netip.Prefix, error) {
+	data, err := h.ReadFile(AnswersPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := ParseNode(AnswersPath, data)
+	if err != nil {
+		return nil, err
+	}
+	return n.Network.ManagementNetworks()
+}
+
+// ManagementNetworks are the networks of network.management.
+func (n Network) ManagementNetworks() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, s := range n.Management {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("read network.management: %w", err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
