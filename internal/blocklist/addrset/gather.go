@@ -1,6 +1,7 @@
 package addrset
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 )
@@ -56,17 +57,31 @@ func (g *gathered) set4() []Range4 {
 	return joinHosts(out, hosts)
 }
 
-// joinHosts appends ascending addresses. There is room for all of them; without a branch that depends on the addresses, this
-// is the quicker the less it can be foreseen which of them are neighbours.
+// joinHosts appends ascending addresses, for all of which out has room. Whether an address stands beside the one before is
+// a coin toss on real lists, and so made no branch.
 func joinHosts(out []Range4, hosts []uint32) []Range4 {
+	if len(out) == 0 && len(hosts) > 0 {
+		out = append(out, Range4{hosts[0], hosts[0]})
+	}
+	n := len(out) - 1
+	for len(hosts) > 0 && hosts[0] <= out[n].Last {
+		hosts = hosts[1:]
+	}
 	if len(hosts) == 0 {
 		return out
 	}
-	out = join(out, Range4{hosts[0], hosts[0]})
-	for _, h := range hosts[1:] {
-		out = join(out, Range4{h, h})
+	last, room := out[n], out[n:n+1+len(hosts)]
+	at := 0
+	for _, h := range hosts {
+		gap := h - last.Last
+		if gap > 1 {
+			last.First = h
+		}
+		last.Last = h
+		at += int((1 - uint64(gap)) >> 63)
+		room[at] = last
 	}
-	return out
+	return out[:n+1+at]
 }
 
 func (g *gathered) set6() []Range6 {
@@ -113,35 +128,14 @@ func (b *bag[E]) len() int {
 	return n
 }
 
-func (b *bag[E]) blocks() [][]E { return append(b.full[:len(b.full):len(b.full)], b.last) }
-
-// radix returns the numbers in ascending order of the 32 bits that begin at shift: three times over them all, each time
-// stably by 11 bits more.
-func radix[E uint32 | uint64](b *bag[E], shift int) []E {
-	n := b.len()
-	if n == 0 {
-		return nil
-	}
-	from, to := make([]E, 0, n), make([]E, n)
-	for _, block := range b.blocks() {
-		from = append(from, block...)
-	}
-	for digit := shift; digit < shift+32; digit += 11 {
-		var at [1 << 11]int
-		for _, e := range from {
-			at[uint32(e>>shift)>>(digit-shift)&(1<<11-1)]++
+// blocks are all that was added, in the order in which it was.
+func (b *bag[E]) blocks() iter.Seq[[]E] {
+	return func(yield func([]E) bool) {
+		for _, block := range b.full {
+			if !yield(block) {
+				return
+			}
 		}
-		sum := 0
-		for i, count := range at {
-			at[i] = sum
-			sum += count
-		}
-		for _, e := range from {
-			k := uint32(e>>shift) >> (digit - shift) & (1<<11 - 1)
-			to[at[k]] = e
-			at[k]++
-		}
-		from, to = to, from
+		yield(b.last)
 	}
-	return from
 }

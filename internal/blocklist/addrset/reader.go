@@ -87,17 +87,6 @@ func (r *Reader) limit() int {
 	return 100
 }
 
-// scan reads the lines in buf[from:to], each with its line end.
-func (r *Reader) scan(from, to int) {
-	for from < to {
-		end := from + bytes.IndexByte(r.buf[from:to], '\n')
-		r.line++
-		r.lines++
-		r.slow(r.buf[from:end])
-		from = end + 1
-	}
-}
-
 // slow reads a line of any kind.
 func (r *Reader) slow(line []byte) {
 	if r.line == 1 {
