@@ -1,0 +1,16 @@
+// Command modules is the binary debvisor-modules: every Ansible module of DebVisor in one, so that a node needs one file
+// for all of them. The runtime chooses the module and does the rest.
+package main
+
+import (
+	"os"
+
+	"debvisor/internal/ansible"
+)
+
+// modules is where a module is added.
+var modules = []ansible.Module{}
+
+func main() {
+	os.Exit(ansible.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, modules...))
+}
