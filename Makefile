@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/int
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go build iso emulator boot unit check test e2e-power bench clean
+.PHONY: help check-go build iso emulator boot unit check test lab e2e-power bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
@@ -42,6 +42,10 @@ test: check ## everything: builds the minimal edition and installs it in QEMU (a
 	$(MAKE) iso EDITION=minimal
 	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 DEBVISOR_BOOT_ROOT="$$(ls -td $$PWD/build/cache/root-minimal-* | head -n 1)" \
 		$(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
+
+lab: check-go ## three nodes to try roles and modules on, until Ctrl-C (as root; after make iso EDITION=minimal)
+	$(BUILD) -o build/bin/ ./testing/lab/cmd/debvisor-lab
+	build/bin/debvisor-lab up --nodes 3 --control
 
 e2e-power: ## cut the power in the middle of an installation (as root; after make test)
 	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e

@@ -56,7 +56,7 @@ var reserved = map[string][]string{
 	"github.com/google/nftables":    {"internal/nft", "internal/blocklist"},
 	"github.com/mistifyio/go-zfs/":  {"internal/zfs"},
 	"charm.land/":                   {"cmd/debvisor-installer", "installer"},
-	"github.com/spf13/cobra":        {"cmd"},
+	"github.com/spf13/cobra":        {"cmd", "testing/lab/cmd"},
 	"github.com/kdomanski/iso9660/": {"internal/iso", "internal/virt"},
 }
 
