@@ -14,9 +14,9 @@ import (
 func firewallVerb() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "firewall",
-		Short:   "check and load the firewall of this node",
+		Short:   "check, load and confirm the firewall of this node",
 		Example: "  sudo debvisor firewall check   # after editing " + nft.LocalPath + "\n  sudo debvisor firewall load",
-	}, firewallCheck(), firewallLoad())
+	}, firewallCheck(), firewallLoad(), firewallStatus(), firewallConfirm(), firewallRollback())
 }
 
 func firewallCheck() *cobra.Command {
@@ -50,7 +50,7 @@ func firewallLoad() *cobra.Command {
 		Short: "load the firewall's files in one transaction",
 		Long: `Checks ` + nft.MainPath + ` with every file that it includes and loads it in one transaction. When a file has a
 mistake, the rules in force stay; at boot, where there are none, the base without the operator's files is loaded: closed,
-and SSH is still let in. In both cases the exit code is 1. nftables.service calls this.`,
+and SSH is still let in. In both cases the exit code is 1. Rules on trial end with it. nftables.service calls this.`,
 		Example: "  sudo debvisor firewall load\n  sudo systemctl reload nftables   # the same",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"debvisor/internal/host"
@@ -32,28 +33,71 @@ func Files(c Config) []host.Want {
 }
 
 // Plan plans the base ruleset into the kernel and then into its files, so that a file never tells of rules that are not
-// in force. A ruleset that nft does not take as a whole is not loaded at all.
+// in force. A ruleset that nft does not take as a whole is not loaded at all. Rules on trial end with it.
 func Plan(ctx context.Context, h *host.Host, c Config) ([]host.Change, error) {
-	files, err := h.Need(Files(c)...)
+	w, err := wanted(ctx, h, c)
 	if err != nil {
 		return nil, err
 	}
-	text, digest, err := candidate(h, c)
+	return w.forGood(ctx, h)
+}
+
+func (w target) forGood(ctx context.Context, h *host.Host) ([]host.Change, error) {
+	changes := w.local
+	if w.kernel.digest() != w.digest {
+		changes = append(changes, check(w.text), load(w.text))
+	}
+	changes = append(changes, w.files...)
+	ended, err := endTrial(ctx, h)
+	return append(changes, ended...), err
+}
+
+// target is a configuration on a machine: what would be loaded, beside what is there.
+type target struct {
+	before, base string        // debvisor.nft as it is, and as it will be
+	text, digest string        // what is loaded for it
+	kernel       ruleset       // what is in force
+	disk         string        // the digest of the files as they are, or ""
+	local, files []host.Change // the operator's file where there is none, and DebVisor's
+}
+
+func wanted(ctx context.Context, h *host.Host, c Config) (target, error) {
+	w := target{base: Base(c)}
+	err := c.Check()
 	if err != nil {
-		return nil, err
+		return w, err
 	}
-	loaded, err := inKernel(ctx, h)
+	if w.kernel, err = inForce(ctx, h); err != nil {
+		return w, err
+	}
+	if w.files, err = h.Need(Files(c)...); err != nil {
+		return w, err
+	}
+	if w.local, err = firstLocal(h); err != nil {
+		return w, err
+	}
+	if w.disk, err = onDisk(h); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return w, err
+	}
+	return w, w.read(h)
+}
+
+// read puts what would be loaded together: the new base, and the operator's files where they are.
+func (w *target) read(h *host.Host) error {
+	local, err := readOr(h, LocalPath, Local())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	changes, err := firstLocal(h)
-	if err != nil {
-		return nil, err
+	if w.before, err = readOr(h, BasePath, ""); err != nil {
+		return err
 	}
-	if loaded != digest {
-		changes = append(changes, check(text), load(text))
+	if w.digest, err = digestOf(h, Main(), w.base, Final(), local); err != nil {
+		return err
 	}
-	return append(changes, files...), nil
+	dropIns, err := w.kernel.dropIns(h)
+	w.text = strings.NewReplacer(include(BasePath), w.base, include(FinalPath), Final(), includeDropIns, dropIns).Replace(Main()) +
+		w.kernel.stale(w.base) + mark(w.digest)
+	return err
 }
 
 // firstLocal makes the operator's file when there is none. It holds comments alone, so it may come before the load.
@@ -64,30 +108,27 @@ func firstLocal(h *host.Host) ([]host.Change, error) {
 	return h.Need(host.File{Path: LocalPath, Content: Local(), Mode: 0o644})
 }
 
-// candidate is what would be loaded: the new base, and the operator's files where they are.
-func candidate(h *host.Host, c Config) (text, digest string, err error) {
-	local, err := readOr(h, LocalPath, Local())
-	if err != nil {
-		return "", "", err
-	}
-	digest, err = digestOf(h, Main(), Base(c), Final(), local)
-	if err != nil {
-		return "", "", err
-	}
-	text = strings.NewReplacer(include(BasePath), Base(c), include(FinalPath), Final()).Replace(Main())
-	return text + mark(digest), digest, nil
-}
-
 func include(path string) string { return fmt.Sprintf("include %q\n", path) }
+
+var includeDropIns = include(DropInDir + "/*.conf")
 
 // mark puts a digest of everything that was loaded into the kernel, in a chain that no packet enters.
 func mark(digest string) string {
 	return fmt.Sprintf("add rule inet debvisor loaded accept comment %q\n", digest)
 }
 
-// digestOf also covers the files of /etc/nftables.d.
-func digestOf(h *host.Host, texts ...string) (string, error) {
+// blocklistFile is loaded with all others, but its own module proves it in the kernel. A digest over it would load the base
+// anew each time an address is blocked.
+const blocklistFile = DropInDir + "/10-blocklist.conf"
+
+func otherDropIns(h *host.Host) ([]string, error) {
 	names, err := h.Glob(DropInDir + "/*.conf")
+	return slices.DeleteFunc(names, func(name string) bool { return name == blocklistFile }), err
+}
+
+// digestOf also covers the files of /etc/nftables.d, the blocklist's apart.
+func digestOf(h *host.Host, texts ...string) (string, error) {
+	names, err := otherDropIns(h)
 	if err != nil {
 		return "", err
 	}
@@ -105,27 +146,29 @@ func digestOf(h *host.Host, texts ...string) (string, error) {
 	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
 }
 
+// onDisk is the digest of the files as they are.
+func onDisk(h *host.Host) (string, error) {
+	var texts []string
+	for _, path := range []string{MainPath, BasePath, FinalPath} {
+		data, err := h.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		texts = append(texts, string(data))
+	}
+	local, err := readOr(h, LocalPath, Local())
+	if err != nil {
+		return "", err
+	}
+	return digestOf(h, append(texts, local)...)
+}
+
 func readOr(h *host.Host, path, otherwise string) (string, error) {
 	data, err := h.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return otherwise, nil
 	}
 	return string(data), err
-}
-
-// inKernel is the digest of what is loaded, or "".
-func inKernel(ctx context.Context, h *host.Host) (string, error) {
-	out, err := h.Run(ctx, "nft", "-t", "list", "ruleset", "inet")
-	if err != nil {
-		return "", err
-	}
-	_, table, _ := strings.Cut("\n"+string(out), "\ntable inet debvisor {")
-	table, _, _ = strings.Cut(table, "\n}")
-	_, chain, _ := strings.Cut(table, "chain loaded {")
-	chain, _, _ = strings.Cut(chain, "}")
-	_, comment, _ := strings.Cut(chain, `comment "`)
-	digest, _, _ := strings.Cut(comment, `"`)
-	return digest, nil
 }
 
 func check(text string) host.Change {

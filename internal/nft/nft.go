@@ -22,6 +22,8 @@ const (
 type Config struct {
 	// Management are the networks that may reach SSH; every network when empty.
 	Management []netip.Prefix
+	// Services are what else is open.
+	Services []Service
 }
 
 // Main is /etc/nftables.conf.
@@ -75,8 +77,10 @@ table inet debvisor {
 // Base is debvisor.nft. The table is declared, emptied and filled again in one transaction; its sets and chains are never
 // deleted, because a new set answers nothing until the end of a transaction.
 func Base(c Config) string {
-	return header + addElements("management4", c.only(netip.Addr.Is4)) + addElements("management6", c.only(netip.Addr.Is6)) +
-		strings.Replace(rules, "@ssh@", strings.Join(c.sshRules(), "\n\t\t"), 1)
+	open := append(c.sshRules(), c.serviceRules()...)
+	return header + addElements("management4", only(c.Management, netip.Addr.Is4)) +
+		addElements("management6", only(c.Management, netip.Addr.Is6)) + c.serviceSets() +
+		strings.Replace(rules, "@open@", strings.Join(open, "\n\t\t"), 1)
 }
 
 const header = `# Written by DebVisor. Rules of your own go to ` + LocalPath + `
@@ -121,7 +125,7 @@ var rules = `table inet debvisor {
 
 		udp sport 67 udp dport 68 accept
 		ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
-		@ssh@
+		@open@
 	}
 	chain forward {
 		ct state vmap { established : accept, related : accept, invalid : drop }
@@ -150,8 +154,8 @@ func (c Config) sshRules() []string {
 }
 
 // only returns the networks of a family, ascending, without those that another one contains: a set takes no overlaps.
-func (c Config) only(family func(netip.Addr) bool) []netip.Prefix {
-	all := slices.Clone(c.Management)
+func only(networks []netip.Prefix, family func(netip.Addr) bool) []netip.Prefix {
+	all := slices.Clone(networks)
 	slices.SortFunc(all, func(a, b netip.Prefix) int {
 		if d := a.Addr().Compare(b.Addr()); d != 0 {
 			return d

@@ -21,10 +21,11 @@ func config(networks ...string) Config {
 
 func TestRulesetsAreWrittenAsExpected(t *testing.T) {
 	for file, got := range map[string]string{
-		"testdata/open.nft":    Base(Config{}),
-		"testdata/managed.nft": Base(config("fd00::/64", "10.1.0.0/16", "10.0.0.0/8", "192.0.2.7/32", "10.0.0.0/8")),
-		"testdata/final.nft":   Final(),
-		"testdata/main.nft":    Main(),
+		"testdata/open.nft":     Base(Config{}),
+		"testdata/managed.nft":  Base(config("fd00::/64", "10.1.0.0/16", "10.0.0.0/8", "192.0.2.7/32", "10.0.0.0/8")),
+		"testdata/services.nft": Base(services),
+		"testdata/final.nft":    Final(),
+		"testdata/main.nft":     Main(),
 	} {
 		if os.Getenv("UPDATE_GOLDEN") != "" {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"debvisor/internal/exit"
+	"debvisor/internal/host"
+	"debvisor/internal/nft"
+
+	"github.com/spf13/cobra"
+)
+
+func firewallStatus() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "say which rules are in force, and whether they wait to be confirmed",
+		Long: `Says whether the rules in force are those of the files, rules on trial with the time that is left to confirm them, a
+fallback, others or none. It changes nothing.`,
+		Example: "  sudo debvisor firewall status\n  sudo debvisor firewall status --json",
+		Args:    usage(cobra.NoArgs),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		s, err := nft.ReadStatus(c.Context(), host.New(), time.Now())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(c.OutOrStdout(), s)
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), inWords(s))
+		return err
+	}
+	return cmd
+}
+
+func inWords(s nft.Status) string {
+	switch {
+	case s.Pending && !s.Armed:
+		return "rules on trial are in force, and no timer ends them: debvisor firewall confirm, or rollback"
+	case s.Pending:
+		return fmt.Sprintf("rules on trial are in force; without debvisor firewall confirm the old ones are back in %d seconds", s.SecondsLeft)
+	}
+	return map[string]string{
+		nft.InForceFiles:    "the rules of the files are in force",
+		nft.InForceFallback: "a fallback is in force: the files have a mistake; see debvisor firewall check",
+		nft.InForceOther:    "the rules in force are not those of the files; load them with debvisor firewall load",
+		nft.InForceNothing:  "no rules of DebVisor are in force",
+	}[s.InForce]
+}
+
+func firewallConfirm() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "confirm",
+		Short: "keep the rules that are on trial",
+		Long: `Writes the rules on trial into the files and stops the timer that would take them back. Over SSH it must be a connection
+that was made under these rules: an older one would outlive a mistake in them. Exit code 4 when there is nothing to confirm
+or the connection is older.`,
+		Example: "  ssh hv01 sudo debvisor firewall confirm\n  sudo debvisor firewall confirm --json",
+		Args:    usage(cobra.NoArgs),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		h := host.New()
+		changes, err := nft.PlanConfirm(c.Context(), h, time.Now())
+		if errors.Is(err, nft.ErrNoTrial) || errors.Is(err, nft.ErrOldSession) {
+			return exit.With(exit.Refused, err)
+		}
+		if err != nil {
+			return err
+		}
+		if err := h.Apply(c.Context(), changes); err != nil {
+			return err
+		}
+		return sayEnd(c, asJSON, "confirmed", true, "the rules are confirmed", "")
+	}
+	return cmd
+}
+
+func firewallRollback() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "take the rules back that are on trial",
+		Long: `Loads the rules of the files, which are those that were confirmed last, and ends the trial. The timer of a trial calls
+this. When the files have a mistake, less than they say is loaded: closed, and SSH is still let in; then the exit code is 4.`,
+		Example: "  sudo debvisor firewall rollback\n  sudo debvisor firewall rollback --json",
+		Args:    usage(cobra.NoArgs),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		changed, err := nft.Rollback(c.Context(), host.New(), time.Now())
+		if errors.Is(err, nft.ErrFallback) {
+			return exit.With(exit.Refused, err)
+		}
+		if err != nil {
+			return err
+		}
+		return sayEnd(c, asJSON, "rolled_back", changed, "the rules of the files are in force again", "there was nothing to take back")
+	}
+	return cmd
+}
+
+func sayEnd(c *cobra.Command, asJSON bool, key string, done bool, yes, no string) error {
+	if asJSON {
+		return printJSON(c.OutOrStdout(), map[string]bool{key: done})
+	}
+	_, err := fmt.Fprintln(c.OutOrStdout(), map[bool]string{true: yes, false: no}[done])
+	return err
+}

@@ -1,0 +1,110 @@
+package nft
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func networks(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, s := range texts {
+		all = append(all, netip.MustParsePrefix(s))
+	}
+	return all
+}
+
+// services are one open to all, one to networks of both families, and a range for IPv6 alone.
+var services = Config{Services: []Service{
+	{Name: "dns", Protocol: "udp", Ports: Ports{53, 53}},
+	{Name: "cockpit", Protocol: "tcp", Ports: Ports{9090, 9090}, From: networks("10.0.0.0/8", "192.0.2.7/32", "10.1.0.0/16", "fd00::/64")},
+	{Name: "vnc", Protocol: "tcp", Ports: Ports{5900, 5910}, From: networks("fd00::/64")},
+}}
+
+func TestEachBadServiceIsNamed(t *testing.T) {
+	c := Config{Services: []Service{
+		{Name: "web", Protocol: "tcp", Ports: Ports{80, 80}},
+		{Name: "Web", Protocol: "sctp", Ports: Ports{80, 80}},
+		{Name: "web", Protocol: "udp", Ports: Ports{90, 80}},
+		{Protocol: "tcp", Ports: Ports{20, 30}},
+		{Name: "range", Protocol: "tcp", Ports: Ports{79, 90}},
+	}}
+	const want = `service "Web": its name must begin with a small letter and have at most 16 small letters, digits, - and _
+service "Web": its protocol is "sctp", not tcp or udp
+service "web": 90-80 are no ports
+service "web": there is another service of that name
+service "number 4": its name must begin with a small letter and have at most 16 small letters, digits, - and _
+service "number 4": port 22 is SSH, which the management networks open
+service "range": service "web" opens tcp 80 already`
+	if err := c.Check(); err == nil || err.Error() != want {
+		t.Errorf("got\n%v", err)
+	}
+	if err := services.Check(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Plan(t.Context(), newNode(t).Host, c); err == nil {
+		t.Error("it was planned all the same")
+	}
+}
+
+func TestPortsAreAPortOrARange(t *testing.T) {
+	for text, want := range map[string]Ports{"443": {443, 443}, "5900-5910": {5900, 5910}, "1-65535": {1, 65535}} {
+		if got, err := ParsePorts(text); err != nil || got != want || got.String() != text {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+	}
+	for _, wrong := range []string{"", "0", "65536", "20-10", "1-", "-1", "http", "80,443", "1-2-3", " 80", "+80"} {
+		if got, err := ParsePorts(wrong); err == nil {
+			t.Errorf("%q: got %s", wrong, got)
+		}
+	}
+}
+
+func TestNetworksAreMeantAsWritten(t *testing.T) {
+	for text, want := range map[string]string{"10.0.0.0/24": "10.0.0.0/24", "10.0.0.7": "10.0.0.7/32", "fd00::1": "fd00::1/128", "::/0": "::/0"} {
+		if got, err := ParseNetwork(text); err != nil || got.String() != want {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+	}
+	for wrong, why := range map[string]string{
+		"10.0.0.1/24":         "write 10.0.0.0/24",
+		"::ffff:10.0.0.0/104": "write it as IPv4",
+		"::ffff:10.0.0.1":     "write it as IPv4",
+		"fe80::1%br0":         "neither a network",
+		"10.0.0.0/33":         "neither a network",
+		"010.0.0.0/8":         "neither a network",
+		"hv01":                "neither a network",
+	} {
+		if got, err := ParseNetwork(wrong); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: got %s, %v", wrong, got, err)
+		}
+	}
+}
+
+// The set of a service that is gone goes with it: it would be a difference between the kernel and the files.
+func TestSetsOfFormerServicesAreDeleted(t *testing.T) {
+	r := ruleset("table inet debvisor {\n\tset management4 {\n\t}\n\tset service4_cockpit {\n\t}\n\tset service4_old {\n\t}\n\tset mine {\n\t}\n}\n")
+	if got, want := r.stale(Base(services)), "delete set inet debvisor service4_old\n"; got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheBlocklistIsReadAgainOnlyWhereItIsMissing(t *testing.T) {
+	n := newNode(t)
+	for _, name := range []string{"10-blocklist.conf", "20-dns.conf"} {
+		n.put(DropInDir+"/"+name, "# "+name+"\n")
+	}
+	without, err := ruleset("").dropIns(n.Host)
+	if err != nil || without != "include \"/etc/nftables.d/*.conf\"\n" {
+		t.Errorf("got %q, %v", without, err)
+	}
+	with, err := ruleset("table inet debvisor_blocklist {\n\tset x {\n\t}\n}\n").dropIns(n.Host)
+	if err != nil || with != "include \"/etc/nftables.d/20-dns.conf\"\n" {
+		t.Errorf("got %q, %v", with, err)
+	}
+	n.apply(n.plan(Config{}, Options{}))
+	n.put(blocklistFile, "# another address\n")
+	if left := n.plan(Config{}, Options{}); len(left) > 0 {
+		t.Errorf("after the blocklist changed: %v", left)
+	}
+}
