@@ -6,10 +6,11 @@ import (
 	"os"
 
 	"debvisor/internal/ansible"
+	"debvisor/modules/blocklist"
 )
 
 // modules is where a module is added.
-var modules = []ansible.Module{}
+var modules = []ansible.Module{blocklist.Module}
 
 func main() {
 	os.Exit(ansible.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, modules...))

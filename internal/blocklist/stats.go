@@ -1,0 +1,56 @@
+package blocklist
+
+import (
+	"time"
+
+	"debvisor/internal/host"
+)
+
+// Stats counts what a node's lists hold, and the list that was loaded last.
+type Stats struct {
+	Lists       []ListStats `json:"lists"`
+	Quarantined int         `json:"quarantined"`
+	RangesIPv4  int         `json:"ranges_ipv4"`
+	RangesIPv6  int         `json:"ranges_ipv6"`
+	SHA256      string      `json:"sha256"`
+}
+
+// ListStats counts one list; Kind is "block" or "allow".
+type ListStats struct {
+	Kind     string `json:"kind"`
+	Path     string `json:"path"`
+	Lines    int    `json:"lines"`
+	Entries  int    `json:"entries"`
+	Rejected int    `json:"rejected"`
+}
+
+// Count reads a node's lists as its settings name them.
+func Count(h *host.Host, now time.Time) (Stats, error) {
+	var s Stats
+	settings, err := ReadSettings(h)
+	if err != nil {
+		return s, err
+	}
+	for _, kind := range []struct {
+		name  string
+		paths []string
+	}{{"block", settings.Sources}, {"allow", settings.Whitelists}} {
+		for _, p := range kind.paths {
+			r, err := read(h, []string{p}, nil)
+			if err != nil {
+				return s, err
+			}
+			lines, entries := r.Counts()
+			_, rejected := r.Rejected()
+			s.Lists = append(s.Lists, ListStats{Kind: kind.name, Path: p, Lines: lines, Entries: entries, Rejected: rejected})
+		}
+	}
+	q, err := ReadQuarantine(h)
+	if err != nil {
+		return s, err
+	}
+	list, _, err := Loaded(h)
+	n := list.Sizes()
+	s.Quarantined, s.RangesIPv4, s.RangesIPv6, s.SHA256 = len(q.At(now)), n.Hosts4+n.Nets4, n.Hosts6+n.Nets6, list.Digest()
+	return s, err
+}

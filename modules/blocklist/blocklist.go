@@ -1,0 +1,135 @@
+// Package blocklist is the Ansible module blocklist: what a node blocks, from lists on the node and on the controller, and
+// single addresses in quarantine. The lists, the guard and the kernel are internal/blocklist's.
+package blocklist
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"debvisor/config"
+	"debvisor/internal/ansible"
+	"debvisor/internal/blocklist"
+	"debvisor/internal/blocklist/kernel"
+	"debvisor/internal/host"
+)
+
+//go:embed blocklist.yml
+var docs string
+
+type params struct {
+	State                string            `param:"state,default=present,choices=present|absent"`
+	Sources              []string          `param:"sources,path,default=/etc/debvisor/blocklist.txt"`
+	Whitelists           []string          `param:"whitelists,path"`
+	ControllerSources    map[string]string `param:"controller_sources"`
+	ControllerWhitelists map[string]string `param:"controller_whitelists"`
+	Management           []network         `param:"management"`
+	BlockAnyway          []network         `param:"block_anyway"`
+	SkipInvalid          bool              `param:"skip_invalid,default=false"`
+	Refresh              *string           `param:"refresh"`
+	Quarantine           *quarantine       `param:"quarantine,excludes=controller_sources|controller_whitelists"`
+}
+
+// Module is the module.
+var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
+	table, err := kernel.Open()
+	if err != nil {
+		return nil, err
+	}
+	return plan(ctx, t, table, p)
+})
+
+func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params) ([]host.Change, error) {
+	if p.State == "absent" {
+		return blocklist.Absent(ctx, t.Host, table, p.asker(), time.Now())
+	}
+	desired, err := p.desired(t.Host)
+	if err != nil {
+		return nil, err
+	}
+	o, err := blocklist.Plan(ctx, t.Host, table, desired)
+	tell(t, o, desired)
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := p.refresh(ctx, t.Host, desired.Quarantine)
+	return append(o.Changes, refresh...), err
+}
+
+// desired is what the task asks for. A quarantine leaves the lists as they are.
+func (p params) desired(h *host.Host) (blocklist.Desired, error) {
+	managed, err := config.Management(h)
+	if err != nil {
+		return blocklist.Desired{}, err
+	}
+	d := blocklist.Desired{By: p.asker(), Now: time.Now(), Managed: managed}
+	q, err := blocklist.ReadQuarantine(h)
+	if err != nil {
+		return d, err
+	}
+	if p.Quarantine != nil {
+		return p.quarantined(h, d, q)
+	}
+	d.Quarantine = q.At(d.Now)
+	d.Settings = blocklist.Settings{Sources: p.Sources, Whitelists: p.Whitelists, BlockAnyway: prefixes(p.BlockAnyway), SkipInvalid: p.SkipInvalid}
+	d.Texts = blocklist.Texts{}
+	if err := errors.Join(take(&d, &d.Sources, "block", p.ControllerSources), take(&d, &d.Whitelists, "allow", p.ControllerWhitelists)); err != nil {
+		return d, err
+	}
+	d.Management = prefixes(p.Management)
+	return d, nil
+}
+
+// take adds lists of the controller to those of the node. Each gets a file on the node, for the next time that the
+// sources are read.
+func take(d *blocklist.Desired, paths *[]string, kind string, texts map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		p := path.Join(blocklist.CopiesDir, kind+"-"+path.Base(name))
+		if _, taken := d.Texts[p]; taken {
+			return fmt.Errorf("two lists of the controller are called %s; rename one", path.Base(name))
+		}
+		d.Texts[p] = blocklist.Text{Name: name, Content: texts[name]}
+		*paths = append(*paths, p)
+	}
+	return nil
+}
+
+// quarantined is what the node blocks already, and an address more or less.
+func (p params) quarantined(h *host.Host, d blocklist.Desired, q blocklist.Quarantine) (blocklist.Desired, error) {
+	settings, err := blocklist.ReadSettings(h)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	d.Settings = settings
+	d.BlockAnyway = append(slices.Clone(d.BlockAnyway), prefixes(p.BlockAnyway)...)
+	d.Quarantine, err = p.Quarantine.change(q.At(d.Now), d.By, d.Now)
+	return d, err
+}
+
+func tell(t *ansible.Task, o blocklist.Outcome, d blocklist.Desired) {
+	for _, w := range o.Warnings {
+		t.Warn("%s", w)
+	}
+	rejected := []string{}
+	for _, r := range o.Rejected {
+		rejected = append(rejected, r.String())
+	}
+	n := o.List.Sizes()
+	t.Return("counts", map[string]int{"lines": o.Lines, "entries": o.Entries, "rejected": o.RejectedTotal, "hosts_ipv4": n.Hosts4,
+		"ranges_ipv4": n.Nets4, "hosts_ipv6": n.Hosts6, "ranges_ipv6": n.Nets6, "quarantined": len(d.Quarantine)})
+	t.Return("added", o.Added.Sizes().Total())
+	t.Return("removed", o.Removed.Sizes().Total())
+	t.Return("rejected", rejected)
+	t.Return("sha256", o.List.Digest())
+	took := map[string]int64{}
+	for phase, d := range o.Took {
+		took[phase] = d.Milliseconds()
+	}
+	t.Return("took_ms", took)
+}
