@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/int
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go build iso emulator boot unit check test lab e2e-power bench clean
+.PHONY: help check-go modules build collection iso emulator boot unit check test lab e2e-power bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
@@ -16,9 +16,17 @@ help: ## list the targets
 check-go: # the one prerequisite
 	@GO='$(GO)' tools/check-go
 
-build: check-go ## the commands, in build/bin
+modules: check-go ## the Ansible modules: one binary an architecture, of 6 MB at most
+	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch $(BUILD) -o build/modules/debvisor-modules-linux-$$arch ./modules || exit; done
+	@test -z "$$(find build/modules -type f -size +6000000c | tee /dev/stderr)" || { echo 'above: larger than 6 MB, which every new node is sent' >&2; exit 1; }
+	cp build/modules/debvisor-modules-linux-* builder/payload/bin/
+
+build: modules ## the commands, in build/bin
 	$(BUILD) -o builder/payload/bin/ ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer
 	$(BUILD) -o build/bin/ ./cmd/debvisor-builder
+
+collection: build ## the Ansible collection debvisor.core: a tarball, and a directory for playbooks in this clone
+	build/bin/debvisor-builder collection --dir build --clone .
 
 iso: build ## a signed installer image (as root); EDITION=minimal for the small one
 	tools/apt-need tools/iso.packages
@@ -55,4 +63,4 @@ bench: iso ## sizes and times beside other tools', into build/bench (as root)
 	$(GO) run ./testing/bench -edition $(EDITION)
 
 clean: ## remove what was built, keep downloads
-	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor*
+	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor* build/modules build/collections build/*.tar.gz

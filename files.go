@@ -1,10 +1,11 @@
-// Package debvisor holds the parts of the repository that lie on the image as they are: the operators' documentation and
-// the Ansible playbooks and roles. Nothing else belongs here.
+// Package debvisor holds the parts of the repository that lie on the image and in the Ansible collection as they are: the
+// operators' documentation, playbooks and roles, the collection's own files and the modules' documentation. Nothing else
+// belongs here.
 package debvisor
 
 import "embed"
 
-// Files are docs, playbooks and roles, below their names in the repository.
+// Files are below their names in the repository.
 //
-//go:embed docs all:playbooks all:roles
+//go:embed docs all:playbooks all:roles collection LICENSES modules/*/*.yml
 var Files embed.FS

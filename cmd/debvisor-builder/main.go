@@ -75,7 +75,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 5 wrong sig
 	})
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(buildCommand(), planCommand(), verifyCommand(), inspectCommand(), embedCommand(), resetCommand(), keygenCommand(), bootCommand(), answersCommand(),
+	cmd.AddCommand(buildCommand(), planCommand(), verifyCommand(), inspectCommand(), embedCommand(), resetCommand(), keygenCommand(), bootCommand(), answersCommand(), collectionCommand(),
 		versionCommand(version.Version, version.Commit))
 	return cmd
 }

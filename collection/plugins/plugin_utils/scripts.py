@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: The DebVisor authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs on the target: two POSIX shell scripts, which need neither Python nor anything beyond coreutils and findutils.
+
+Both keep to one rule. A binary is run only when it has the hash that the controller expects and when nobody but root and
+the user who runs it can change it or any directory above it: whoever could swap it between the check and the run could do
+so in no other way. Directories are looked at from the root down, because what is said of a name holds only when nobody
+else can rename what lies above it. Messages go to standard error, each a line that begins with MARK.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+MARK = "debvisor-transport: "
+BINARY = "debvisor-modules"
+KEEP = 3  # versions in a cache, the new one among them
+IMAGE = "/usr/libexec/debvisor/modules"  # an image brings its own binary there, below its hash as in every cache
+SYSTEM = "/var/cache/debvisor/modules"
+
+# foreign PATH prints what others could change on the way to it, and fails when there is something missing. A directory
+# such as /var/tmp, where everybody makes files and nobody can rename those of others, is no such thing; a link is judged
+# by its owner here, and again by where it leads.
+COMMON = r"""
+me=$(id -u)
+say() { echo "debvisor-transport: $*" >&2; }
+chain() {
+    case $1 in /*) rest=$1 ;; *) return 1 ;; esac
+    set --
+    while [ -n "$rest" ]; do
+        set -- "$rest" "$@"
+        rest=${rest%/*}
+    done
+    find / "$@" -prune \( ! -user 0 ! -user "$me" -o ! -type l -perm /022 ! \( -type d -user 0 -perm -1000 \) \)
+}
+foreign() {
+    real=$(cd -P "${1%/*}" && pwd -P) || return
+    chain "$1" || return
+    [ "$real" = "${1%/*}" ] || chain "$real/${1##*/}"
+}
+is_right() { [ ! -L "$1" ] && [ "$(sha256sum <"$1")" = "$hash  -" ]; }
+own=CHOSEN
+[ -n "$own" ] || [ "$me" = 0 ] || own=${HOME:-/nonexistent}/.cache/debvisor/modules
+own=${own:-SYSTEM}
+spare=/var/tmp/debvisor-modules-$me
+machine=$(uname -m)
+case $machine in
+ARCHITECTURES
+*)
+    say "unsupported $machine"
+    exit 0
+    ;;
+esac
+"""
+
+# Runs the module, whose arguments are on standard input, from the first place that has it.
+RUN = r"""
+for dir in IMAGE SYSTEM "$own" "$spare"; do
+    [ -e "$dir/$hash/BINARY" ] || continue
+    path=$(cd -P "$dir/$hash" && pwd -P)/BINARY
+    if others=$(foreign "$dir/$hash/BINARY") && [ -z "$others" ]; then
+        if is_right "$path"; then
+            say "run $path"
+            [ ! -w "${path%/*}/used" ] || : >"${path%/*}/used"
+            ENVIRONMENT"$path" NAME -
+            exit
+        fi
+        say "wrong $path"
+    else
+        say "unsafe $dir/$hash: others can change" $others
+    fi
+done
+say "absent $machine"
+"""
+
+# Puts the binary, which is on standard input, into the first place that can hold it. Whether a program can be run there
+# is tried with an empty script, before anything is copied. The name of the binary is taken by a rename, so it never
+# stands for half of one; what an install that was killed leaves is removed by a later one.
+INSTALL = r"""
+place() {
+    cat >"$new" && is_right "$new" && chmod a+rx "$new" || return
+    [ -d "$real/$hash" ] && [ ! -L "$real/$hash" ] || rm -rf "$real/$hash"
+    [ -f "$real/$hash/BINARY" ] || rm -rf "$real/$hash/BINARY"
+    mkdir -p "$real/$hash" && : >"$real/$hash/used" && mv -fT "$new" "$real/$hash/BINARY"
+}
+prune() {
+    find "$real" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -f {} +
+    ls -1td "$real"/*/used | tail -n +$((KEEP + 1)) | while IFS= read -r old; do
+        old=${old%/used}
+        [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$old/BINARY" 2>&-)" ] || rm -rf "$old"
+    done
+}
+umask 077
+[ "$me" != 0 ] || umask 022
+for dir in "$own" "$spare"; do
+    if ! why=$(mkdir -p "$dir" 2>&1); then say "refused $why"; continue; fi
+    if ! others=$(foreign "$dir/.") || [ -n "$others" ]; then say "refused $dir: others can change" $others; continue; fi
+    real=$(cd -P "$dir" && pwd -P)
+    if ! new=$(mktemp "$real/.new.XXXXXXXX" 2>&1); then say "refused $new"; continue; fi
+    if ! why=$( (printf '#!/bin/sh\n' >"$new" && chmod 700 "$new" && "$new") 2>&1); then
+        rm -f "$new"
+        say "refused $dir: no program can be run there (mounted noexec?): $why"
+        continue
+    fi
+    if why=$(place 2>&1); then
+        say "installed $real/$hash/BINARY"
+        prune
+    else
+        rm -f "$new"
+        say "refused $dir: ${why:-the copy is damaged}"
+    fi
+    break
+done
+cat >/dev/null
+"""
+
+
+def run_script(hashes, chosen, name, environment):
+    """The script that runs the module NAME. environment is the prefix of a command that sets variables."""
+    return _script(RUN, hashes, chosen, NAME=shlex.quote(name), ENVIRONMENT=environment)
+
+
+def install_script(hashes, chosen):
+    """The script that stores the binary on standard input."""
+    return _script(INSTALL, hashes, chosen)
+
+
+def _script(text, hashes, chosen, **words):
+    """A command for the target's shell. hashes are those of the binaries by the machine's name (uname -m); chosen is the
+    directory for the cache that the inventory names, or nothing."""
+    cases = ["%s) hash=%s ;;" % (machine, digest) for machine, digest in sorted(hashes.items())]
+    words.update(ARCHITECTURES="\n".join(cases), CHOSEN=shlex.quote(chosen), IMAGE=IMAGE, SYSTEM=SYSTEM, BINARY=BINARY, KEEP=str(KEEP))
+    script = re.sub("|".join(words), lambda word: words[word.group()], COMMON + text)
+    return "/bin/sh -c " + shlex.quote(script)
