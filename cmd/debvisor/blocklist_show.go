@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,10 +65,11 @@ func showTable(c *cobra.Command, asJSON bool) error {
 
 // verdict is what is known of one address.
 type verdict struct {
-	Address     netip.Addr `json:"address"`
-	Blocked     bool       `json:"blocked"`
-	BlockedBy   []string   `json:"blocked_by"`
-	Whitelisted []string   `json:"whitelisted_by"`
+	Address     netip.Addr       `json:"address"`
+	Blocked     bool             `json:"blocked"`
+	Quarantine  string           `json:"quarantine,omitempty"` // the reason
+	BlockedBy   []blocklist.Line `json:"blocked_by"`
+	Whitelisted []blocklist.Line `json:"whitelisted_by"`
 }
 
 func showAddresses(c *cobra.Command, args []string, asJSON bool) error {
@@ -98,7 +99,7 @@ func showAddresses(c *cobra.Command, args []string, asJSON bool) error {
 
 // verdictOn asks the list that was loaded last, and then the sources for the reason.
 func verdictOn(h *host.Host, a netip.Addr) (verdict, error) {
-	v := verdict{Address: a, BlockedBy: []string{}, Whitelisted: []string{}}
+	v := verdict{Address: a}
 	list, _, err := blocklist.Loaded(h)
 	if err != nil {
 		return v, err
@@ -109,38 +110,36 @@ func verdictOn(h *host.Host, a netip.Addr) (verdict, error) {
 		return v, fmt.Errorf("%w: the blocklist role has not run here", err)
 	}
 	only := addrset.Of(netip.PrefixFrom(a, a.BitLen()))
-	block, err := blocklist.Where(h, s.Sources, nil, only)
-	if err != nil {
+	if v.BlockedBy, err = blocklist.Where(h, s.Sources, nil, only); err != nil {
 		return v, err
 	}
-	allow, err := blocklist.Where(h, s.Whitelists, nil, only)
-	if err != nil {
+	if v.Whitelisted, err = blocklist.Where(h, s.Whitelists, nil, only); err != nil {
 		return v, err
 	}
 	q, err := blocklist.ReadQuarantine(h)
 	for _, e := range q {
 		if e.Address == a {
-			block = append(block, "quarantine: "+e.Reason)
+			v.Quarantine = e.Reason
 		}
 	}
-	v.BlockedBy, v.Whitelisted = append(v.BlockedBy, block...), append(v.Whitelisted, allow...)
 	return v, err
 }
 
 func (v verdict) say(w io.Writer) error {
-	word := "is not blocked"
+	said := []string{v.Address.String() + " is not blocked"}
 	if v.Blocked {
-		word = "is blocked"
+		said[0] = v.Address.String() + " is blocked"
 	}
-	_, err := fmt.Fprintln(w, v.Address, word)
-	for _, line := range v.BlockedBy {
-		_, e := fmt.Fprintln(w, "  listed:", line)
-		err = errors.Join(err, e)
+	if v.Quarantine != "" {
+		said = append(said, "in quarantine: "+v.Quarantine)
 	}
-	for _, line := range v.Whitelisted {
-		_, e := fmt.Fprintln(w, "  whitelisted:", line)
-		err = errors.Join(err, e)
+	for _, l := range v.BlockedBy {
+		said = append(said, "listed: "+l.String())
 	}
+	for _, l := range v.Whitelisted {
+		said = append(said, "whitelisted: "+l.String())
+	}
+	_, err := fmt.Fprintln(w, strings.Join(said, "\n  "))
 	return err
 }
 

@@ -151,13 +151,8 @@ func (d Desired) guard(h *host.Host, list addrset.Set, protected []Protected) er
 		if err != nil {
 			return err
 		}
-		for _, e := range d.Quarantine {
-			if addrset.Of(single(e.Address)...).Overlaps(hit) {
-				lines = append(lines, fmt.Sprintf("quarantine: %s", e.Address))
-			}
-		}
-		for _, line := range lines {
-			wrong = append(wrong, fmt.Errorf("%s blocks %s, which is %s", line, firstOf(hit), p.Why))
+		for _, l := range append(lines, d.Quarantine.lines(hit)...) {
+			wrong = append(wrong, fmt.Errorf("%s blocks %s, which is %s", l, l.Address, p.Why))
 		}
 	}
 	if len(wrong) == 0 {
@@ -176,12 +171,10 @@ func (d Desired) told(p Protected) addrset.Set {
 	return told
 }
 
+// firstOf is the first address of a set, as text.
 func firstOf(s addrset.Set) string {
 	for p := range s.Prefixes() {
-		if p.IsSingleIP() {
-			return p.Addr().String()
-		}
-		return p.String()
+		return p.Addr().String()
 	}
 	return ""
 }

@@ -306,7 +306,7 @@ func TestQuarantineOfAConnectedClientIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Quarantine = n.Quarantine.Add(e)
-	if _, err := n.plan(t); !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "quarantine: 198.51.100.9") {
+	if _, err := n.plan(t); !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9 # oops blocks 198.51.100.9") {
 		t.Errorf("plan: %v", err)
 	}
 }

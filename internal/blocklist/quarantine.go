@@ -131,6 +131,17 @@ func (q Quarantine) set() addrset.Set {
 	return addrset.Of(all...)
 }
 
+// lines are the entries with any of the wanted addresses, as if they were lines of a list.
+func (q Quarantine) lines(wanted addrset.Set) []Line {
+	var found []Line
+	for i, e := range q {
+		if wanted.Contains(e.Address) {
+			found = append(found, Line{File: QuarantinePath, Number: i + 1, Text: e.Address.String() + " # " + e.Reason, Address: e.Address.String()})
+		}
+	}
+	return found
+}
+
 // file is the quarantine as it is kept; none when nothing is in it.
 func (q Quarantine) file() (host.Want, error) {
 	if len(q) == 0 {

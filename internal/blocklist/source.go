@@ -81,10 +81,21 @@ func (e *Invalid) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Line is a line of a list, and the first of the addresses in it that somebody asked for.
+type Line struct {
+	File    string `json:"file"`
+	Number  int    `json:"line"`
+	Text    string `json:"text"`
+	Address string `json:"address"`
+}
+
+// String is FILE:LINE: TEXT.
+func (l Line) String() string { return fmt.Sprintf("%s:%d: %s", l.File, l.Number, l.Text) }
+
 // Where names the lines of the lists that have any of the wanted addresses, ten at most. It reads everything again line by
 // line, which is slow and fine: somebody has to look at a mistake.
-func Where(h *host.Host, paths []string, texts Texts, wanted addrset.Set) ([]string, error) {
-	var found []string
+func Where(h *host.Host, paths []string, texts Texts, wanted addrset.Set) ([]Line, error) {
+	var found []Line
 	for _, p := range paths {
 		name, src, err := open(h, p, texts)
 		if err != nil {
@@ -100,8 +111,8 @@ func Where(h *host.Host, paths []string, texts Texts, wanted addrset.Set) ([]str
 }
 
 // matching are the lines of a list that have any of the wanted addresses.
-func matching(name string, src io.Reader, wanted addrset.Set, limit int) ([]string, error) {
-	var found []string
+func matching(name string, src io.Reader, wanted addrset.Set, limit int) ([]Line, error) {
+	var found []Line
 	lines := bufio.NewReader(src)
 	for number := 1; len(found) < limit; number++ {
 		line, err := lines.ReadString('\n')
@@ -112,8 +123,8 @@ func matching(name string, src io.Reader, wanted addrset.Set, limit int) ([]stri
 		if e := r.Read(name, strings.NewReader(line)); e != nil {
 			return nil, e
 		}
-		if r.Set().Overlaps(wanted) {
-			found = append(found, fmt.Sprintf("%s:%d: %s", name, number, strings.TrimSpace(line)))
+		if hit := r.Set().Intersect(wanted); !hit.IsEmpty() {
+			found = append(found, Line{File: name, Number: number, Text: strings.TrimSpace(line), Address: firstOf(hit)})
 		}
 		if err == io.EOF {
 			break
