@@ -11,9 +11,9 @@ import (
 )
 
 // The binary form is, in this order: magic, whose last byte is the version; how many IPv4 and how many IPv6 ranges there
-// are; for each range how many addresses lie between it and the one before it, two less than that at least must be for the
-// first one; how many addresses it has more than one; SHA-256 of all that. Numbers are unsigned LEB128 and as short as can
-// be, so that a set has one form only.
+// are; for each range two numbers; the SHA-256 of all that. The first number of a range is how far its first address is from
+// the least possible one: that is 0 at the beginning, and two more than the last address of the range before. The second is
+// how many addresses follow the first. Numbers are unsigned LEB128, as short as can be, so that a set has one form only.
 const magic = "addrset\x01"
 
 // MarshalBinary returns the set's binary form: about three bytes for a single IPv4 address. The error is always nil.
@@ -75,8 +75,8 @@ func (s *Set) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: content[len(magic):]}
 	n4, n6 := d.count(), d.count()
 	read := Set{d.ranges4(n4), d.ranges6(n6)}
-	if d.bad || len(d.rest) > 0 {
-		return errors.New("the stored address set is not one: ranges overlap, meet or are left over")
+	if d.bad || len(d.rest) > 0 || read.Overlaps(Set{V6: []Range6{mapped}}) {
+		return errors.New("the stored address set is none: its ranges are not as they must be")
 	}
 	*s = read
 	return nil

@@ -3,30 +3,97 @@ package addrset
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-const blanks = " \t\r\v\f"
+// maxLine is what is looked at of a line, and maxEntry is longer than any entry can sensibly be.
+const (
+	maxLine  = 64 << 10
+	maxEntry = 200
+)
 
-// entry is what one line says. Taken is the network when the entry names an address in it instead.
+// entry is what one line says. It is loose when it names a network by an address in it that is not its first.
 type entry struct {
 	first, last netip.Addr
-	taken       string
+	loose       bool
 }
 
-// parse reads an entry. The error is a sentence for Rejected.Why.
+// taken is the entry as it is taken, for a warning.
+func (e entry) taken() string {
+	if e.first.Is4() {
+		return Range4{value4(e.first), value4(e.last)}.String()
+	}
+	return Range6{Addr6Of(e.first), Addr6Of(e.last)}.String()
+}
+
+var errLong = errors.New("longer than any entry: write one entry a line, and # before a comment")
+
+// entryOf is a line without its comment and the blanks around. It is an error, with the beginning of the line as its text,
+// when the line is too long to hold an entry.
+func entryOf(line []byte) (string, error) {
+	long := len(line) > maxLine
+	line = line[:min(len(line), maxLine)]
+	for i, c := range line {
+		if c == '#' || c == ';' {
+			line, long = line[:i], false
+			break
+		}
+	}
+	line = trim(line)
+	if long || len(line) > maxEntry {
+		return string(line[:min(len(line), maxEntry)]), errLong
+	}
+	return string(line), nil
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' }
+
+func trim[T string | []byte](text T) T {
+	for len(text) > 0 && isBlank(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isBlank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+var byteOrderMark = []byte("\ufeff")
+
+// slow reads a line of any kind.
+func (r *Reader) slow(line []byte) {
+	if r.line == 1 {
+		line = bytes.TrimPrefix(line, byteOrderMark)
+	}
+	text, err := entryOf(line)
+	if text == "" && err == nil {
+		return
+	}
+	e := entry{}
+	if err == nil {
+		e, err = parse(text)
+	}
+	if err != nil {
+		r.reject(text, err)
+		return
+	}
+	r.gathered.add(e.first, e.last)
+	if e.loose {
+		r.warn(text, e)
+	}
+}
+
+// parse reads an entry. The error says for Rejected.Why what is wrong and what to do.
 func parse(text string) (entry, error) {
 	if addr, length, ok := strings.Cut(text, "/"); ok {
 		return parsePrefix(addr, length)
 	}
 	if first, last, ok := strings.Cut(text, "-"); ok {
-		return parseRange(strings.Trim(first, blanks), strings.Trim(last, blanks))
+		return parseRange(trim(first), trim(last))
 	}
 	a, err := parseAddr(text)
+	a = a.Unmap()
 	return entry{first: a, last: a}, err
 }
 
@@ -35,7 +102,7 @@ func parseAddr(text string) (netip.Addr, error) {
 	if err != nil || a.Zone() != "" {
 		return netip.Addr{}, errors.New(wrongAddress(text))
 	}
-	return a.Unmap(), nil
+	return a, nil
 }
 
 func parseRange(first, last string) (entry, error) {
@@ -44,43 +111,36 @@ func parseRange(first, last string) (entry, error) {
 		return entry{}, err
 	}
 	b, err := parseAddr(last)
-	switch {
-	case err != nil:
+	if err != nil {
 		return entry{}, err
+	}
+	a, b = a.Unmap(), b.Unmap()
+	switch {
 	case a.Is4() != b.Is4():
-		return entry{}, errors.New("a range from IPv4 to IPv6: write two ranges")
+		return entry{}, errors.New("a range from one family to the other: write a range of IPv4 and one of IPv6")
 	case b.Less(a):
-		return entry{}, errors.New("the range ends before it begins: write the lesser address first")
+		return entry{}, errors.New("the range ends before it begins: write the lower address first")
 	}
 	return entry{first: a, last: b}, nil
 }
 
 func parsePrefix(addr, length string) (entry, error) {
 	if strings.Contains(addr, "-") || strings.Contains(length, "-") {
-		return entry{}, errors.New("a range of networks: write the first and the last address of the range")
+		return entry{}, errors.New("a range of networks: write the first and the last address, such as 192.0.2.0-192.0.2.9")
 	}
-	a, err := netip.ParseAddr(addr)
-	if err != nil || a.Zone() != "" {
-		return entry{}, errors.New(wrongAddress(addr))
+	a, err := parseAddr(addr)
+	if err != nil {
+		return entry{}, err
 	}
 	bits, err := parseLength(length, a.BitLen())
 	if err != nil {
 		return entry{}, err
 	}
 	if a.Is4In6() && bits < 96 {
-		return entry{}, errors.New("an IPv4-mapped network shorter than /96 is neither IPv4 nor IPv6: write the IPv4 network, such as 10.0.0.0/8")
+		return entry{}, errors.New("a network of IPv4-mapped addresses has /96 or more: write the IPv4 network")
 	}
-	return network(a, bits), nil
-}
-
-// network is all addresses that share so many bits with a.
-func network(a netip.Addr, bits int) entry {
-	e := entry{}
-	e.first, e.last = spanOf(a, bits)
-	if a = a.Unmap(); a != e.first {
-		e.taken = e.first.String() + "/" + strconv.Itoa(bits-max(0, bits-a.BitLen()))
-	}
-	return e
+	first, last := spanOf(a, bits)
+	return entry{first, last, a.Unmap() != first}, nil
 }
 
 // spanOf is the first and the last address of a prefix. One within the mapped addresses is IPv4.
@@ -95,37 +155,4 @@ func spanOf(a netip.Addr, bits int) (first, last netip.Addr) {
 	}
 	host, v := hostMask6(bits), Addr6Of(a)
 	return Addr6{v.Hi &^ host.Hi, v.Lo &^ host.Lo}.Netip(), Addr6{v.Hi | host.Hi, v.Lo | host.Lo}.Netip()
-}
-
-func parseLength(text string, most int) (int, error) {
-	n, err := strconv.ParseUint(text, 10, 64)
-	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange):
-		return 0, fmt.Errorf("the prefix length is no number: write one from 0 to %d, such as 192.0.2.0/24", most)
-	case err != nil || n > uint64(most):
-		return 0, fmt.Errorf("the prefix length is more than %d: write one from 0 to %d", most, most)
-	case strconv.FormatUint(n, 10) != text:
-		return 0, fmt.Errorf("the prefix length begins with 0: write /%d", n)
-	}
-	return int(n), nil
-}
-
-// wrongAddress says why text is no address that can be taken.
-func wrongAddress(text string) string {
-	return "no IP address"
-}
-
-// shortened bounds what is kept of a long entry.
-func shortened(b []byte) []byte { return b[:min(len(b), 200)] }
-
-func shorten(text string) string {
-	const most = 80
-	if len(text) <= most {
-		return text
-	}
-	b := []byte(text[:most])
-	for len(b) > 0 && !utf8.Valid(b[max(0, len(b)-4):]) && bytes.IndexByte(b, 0) < 0 {
-		b = b[:len(b)-1]
-	}
-	return string(b) + "…"
 }

@@ -11,7 +11,7 @@ import (
 type gathered struct {
 	hosts bag[uint32]
 	nets  bag[uint64]
-	v6    []Range6
+	v6    bag[Range6]
 }
 
 // add takes the addresses from first to last, which are of one family and in order.
@@ -20,7 +20,7 @@ func (g *gathered) add(first, last netip.Addr) {
 		g.add4(value4(first), value4(last))
 		return
 	}
-	g.v6 = append(g.v6, Range6{Addr6Of(first), Addr6Of(last)})
+	g.v6.add(Range6{Addr6Of(first), Addr6Of(last)})
 }
 
 func (g *gathered) add4(first, last uint32) {
@@ -32,7 +32,7 @@ func (g *gathered) add4(first, last uint32) {
 }
 
 // len is how many ranges have been added.
-func (g *gathered) len() int { return g.hosts.len() + g.nets.len() + len(g.v6) }
+func (g *gathered) len() int { return g.hosts.len() + g.nets.len() + g.v6.len() }
 
 // set leaves what was gathered as it is, so that more can be added.
 func (g *gathered) set() Set {
@@ -85,9 +85,15 @@ func joinHosts(out []Range4, hosts []uint32) []Range4 {
 }
 
 func (g *gathered) set6() []Range6 {
-	sorted := slices.Clone(g.v6)
+	sorted := make([]Range6, 0, g.v6.len())
+	for block := range g.v6.blocks() {
+		sorted = append(sorted, block...)
+	}
 	slices.SortFunc(sorted, func(a, b Range6) int { return a.First.Compare(b.First) })
 	var out []Range6
+	if len(sorted) > 0 {
+		out = sorted[:0]
+	}
 	for _, r := range sorted {
 		out = join(out, r)
 	}
@@ -95,7 +101,7 @@ func (g *gathered) set6() []Range6 {
 }
 
 // bag grows without moving what is in it, as that would cost as much as reading it did.
-type bag[E uint32 | uint64] struct {
+type bag[E any] struct {
 	full [][]E
 	last []E
 }

@@ -56,15 +56,18 @@ func isMapped(first Addr6, length int) bool {
 	return length >= 96 && !first.less(mapped.First) && !mapped.Last.less(first)
 }
 
-// written6 are the ranges as they are to be written: where nothing but the mapped addresses lies between two, they are one,
-// so that ::/0 is ::/0. A prefix that is within the mapped addresses is then to be left out.
+// written6 are the ranges as they are to be written: the mapped addresses, which no set holds, are taken along behind a range
+// that ends before them, so that ::/0 is ::/0 and ::/80 is ::/80. A prefix that is within them is then to be left out.
 func written6(ranges []Range6) iter.Seq[Range6] {
 	return func(yield func(Range6) bool) {
 		for i := 0; i < len(ranges); i++ {
 			r := ranges[i]
-			if i+1 < len(ranges) && r.Last.plus(one6) == mapped.First && mapped.Last.plus(one6) == ranges[i+1].First {
-				i++
-				r.Last = ranges[i].Last
+			if r.Last.plus(one6) == mapped.First {
+				r.Last = mapped.Last
+				if i+1 < len(ranges) && mapped.Last.plus(one6) == ranges[i+1].First {
+					i++
+					r.Last = ranges[i].Last
+				}
 			}
 			if !yield(r) {
 				return

@@ -1,10 +1,9 @@
 package addrset
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Reader gathers lists into one set. An entry a line: an address, a CIDR, or a range a-b. What follows # or ; is a comment,
@@ -87,45 +86,23 @@ func (r *Reader) limit() int {
 	return 100
 }
 
-// slow reads a line of any kind.
-func (r *Reader) slow(line []byte) {
-	if r.line == 1 {
-		line = bytes.TrimPrefix(line, []byte("\ufeff"))
-	}
-	text, cut := entryOf(line)
-	if text == "" && !cut {
-		return
-	}
-	e, err := parse(text)
-	if cut {
-		err = fmt.Errorf("the line is longer than %d bytes: no entry is; is this a list of addresses", maxLine)
-	}
-	if err != nil {
-		if r.rejects++; r.rejects <= r.limit() {
-			r.rejected = append(r.rejected, Rejected{r.file, r.line, shorten(text), err.Error()})
-		}
-		return
-	}
-	r.gathered.add(e.first, e.last)
-	if e.taken != "" {
-		if r.warned++; r.warned <= r.limit() {
-			r.warnings = append(r.warnings, Warning{r.file, r.line, text, e.taken})
-		}
+func (r *Reader) reject(text string, why error) {
+	if r.rejects++; r.rejects <= r.limit() {
+		r.rejected = append(r.rejected, Rejected{r.file, r.line, shorten(text), why.Error()})
 	}
 }
 
-// maxLine is what is looked at of a line.
-const maxLine = 1 << 16
-
-// entryOf is a line without comment and blanks. It is cut when the line has no end within maxLine.
-func entryOf(line []byte) (text string, cut bool) {
-	if len(line) > maxLine {
-		line, cut = line[:maxLine], true
+func (r *Reader) warn(text string, e entry) {
+	if r.warned++; r.warned <= r.limit() {
+		r.warnings = append(r.warnings, Warning{r.file, r.line, shorten(text), e.taken()})
 	}
-	if i := bytes.IndexAny(line, "#;"); i >= 0 {
-		line, cut = line[:i], false
-	}
-	return string(shortened(bytes.Trim(line, blanks))), cut
 }
 
-var errNoProgress = errors.New("the source returns nothing and no error")
+// shorten bounds what a message shows of a line.
+func shorten(text string) string {
+	const most = 80
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

@@ -13,7 +13,10 @@ func (s Set) Ranges() iter.Seq[string] {
 				return
 			}
 		}
-		for _, r := range s.V6 {
+		for r := range written6(s.V6) {
+			if _, _, more := r.prefix(); more && r.Last == mapped.Last {
+				r.Last = mapped.First.minus(one6)
+			}
 			if !yield(r.String()) {
 				return
 			}

@@ -2,6 +2,7 @@ package addrset
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -62,3 +63,5 @@ func (w *window) read() (n int, err error) {
 	}
 	return 0, errNoProgress
 }
+
+var errNoProgress = errors.New("the source returns nothing and no error")
