@@ -7,10 +7,11 @@ import (
 
 	"debvisor/internal/ansible"
 	"debvisor/modules/blocklist"
+	"debvisor/modules/firewall"
 )
 
 // modules is where a module is added.
-var modules = []ansible.Module{blocklist.Module}
+var modules = []ansible.Module{blocklist.Module, firewall.Module}
 
 func main() {
 	os.Exit(ansible.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, modules...))

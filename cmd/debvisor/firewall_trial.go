@@ -66,7 +66,7 @@ or the connection is older.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		h := host.New()
-		changes, err := nft.PlanConfirm(c.Context(), h, time.Now())
+		changes, err := nft.PlanConfirm(c.Context(), h)
 		if errors.Is(err, nft.ErrNoTrial) || errors.Is(err, nft.ErrOldSession) {
 			return exit.With(exit.Refused, err)
 		}
@@ -93,7 +93,7 @@ this. When the files have a mistake, less than they say is loaded: closed, and S
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		changed, err := nft.Rollback(c.Context(), host.New(), time.Now())
+		changed, err := nft.Rollback(c.Context(), host.New())
 		if errors.Is(err, nft.ErrFallback) {
 			return exit.With(exit.Refused, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"debvisor/internal/host"
 )
@@ -34,7 +33,7 @@ func Load(ctx context.Context, h *host.Host) error {
 // Rollback ends a trial: it loads the files, which hold the rules that were confirmed last. Those on trial never stay: when
 // the files have a mistake, less than they say is loaded, as at boot, and ErrFallback is in the error. It reports whether
 // there was anything to take back.
-func Rollback(ctx context.Context, h *host.Host, now time.Time) (bool, error) {
+func Rollback(ctx context.Context, h *host.Host) (bool, error) {
 	kernel, err := inForce(ctx, h)
 	disk, diskErr := onDisk(h)
 	if err = errors.Join(err, diskErr); err == nil && kernel.digest() == disk {
@@ -48,7 +47,7 @@ func Rollback(ctx context.Context, h *host.Host, now time.Time) (bool, error) {
 			return false, err // the trial is not over: whoever calls must try again
 		}
 	}
-	return true, errors.Join(err, endAll(ctx, h), h.Apply(ctx, []host.Change{record("roll back", disk, now)}))
+	return true, errors.Join(err, endAll(ctx, h), h.Apply(ctx, []host.Change{record(h, "roll back", disk)}))
 }
 
 // loadAgain loads what the files say into a kernel that already has a ruleset.

@@ -18,7 +18,7 @@ const connected = `0 0 10.0.0.1:22 10.0.0.9:50412
 func TestAConnectedClientIsNotShutOut(t *testing.T) {
 	n := newNode(t)
 	n.clients = connected
-	_, err := PlanChange(t.Context(), n.Host, config("10.0.0.0/16"), Options{})
+	_, _, err := PlanChange(t.Context(), n.Host, config("10.0.0.0/16"), Options{})
 	if !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), ": 10.3.0.7, fe80::2 in none of") {
 		t.Errorf("got %v", err)
 	}
@@ -42,7 +42,7 @@ func TestOnlyANewConnectionConfirms(t *testing.T) {
 		host.Write{Path: "/proc/20/environ", After: "HOME=/root\x00SSH_CONNECTION=10.3.0.7 4711 10.0.0.1 22\x00"},
 		host.Write{Path: "/proc/20/status", After: "Name:\tbash\nPid:\t20\nPPid:\t1\n"},
 	})
-	if _, err := PlanConfirm(t.Context(), n.Host, noon); !errors.Is(err, ErrOldSession) || !strings.Contains(err.Error(), "10.3.0.7:4711") {
+	if _, err := PlanConfirm(t.Context(), n.Host); !errors.Is(err, ErrOldSession) || !strings.Contains(err.Error(), "10.3.0.7:4711") {
 		t.Errorf("over an old connection: %v", err)
 	}
 	n.apply([]host.Change{host.Write{Path: "/proc/20/environ", After: "SSH_CONNECTION=10.3.0.7 4712 10.0.0.1 22\x00"}})

@@ -16,8 +16,6 @@ import (
 // reboot the files are in force, and nothing waits.
 const TrialPath = "/run/debvisor-firewall/trial.json"
 
-const auditPath = "/var/log/debvisor/audit.log"
-
 // Trial is a ruleset that is in force until somebody confirms it or its time is up. The files below /etc are meanwhile
 // those that were confirmed last: nothing else has to be kept to go back.
 type Trial struct {
@@ -79,7 +77,7 @@ var ErrNoTrial = errors.New("no rules wait to be confirmed: they never were load
 
 // PlanConfirm plans what is on trial into the files. Its error is ErrNoTrial, or ErrOldSession when the caller's SSH
 // connection is older than the rules.
-func PlanConfirm(ctx context.Context, h *host.Host, now time.Time) ([]host.Change, error) {
+func PlanConfirm(ctx context.Context, h *host.Host) ([]host.Change, error) {
 	t, err := ReadTrial(h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoTrial
@@ -102,11 +100,11 @@ func PlanConfirm(ctx context.Context, h *host.Host, now time.Time) ([]host.Chang
 		return nil, err
 	}
 	ended, err := endTrial(ctx, h)
-	return slices.Concat(files, ended, []host.Change{record("confirm", t.Digest, now)}), err
+	return slices.Concat(files, ended, []host.Change{record(h, "confirm", t.Digest)}), err
 }
 
 // PlanConfirmed plans that a configuration is confirmed: in force and in the files. Where its trial is over it cannot be.
-func PlanConfirmed(ctx context.Context, h *host.Host, c Config, now time.Time) ([]host.Change, error) {
+func PlanConfirmed(ctx context.Context, h *host.Host, c Config) ([]host.Change, error) {
 	w, err := wanted(ctx, h, c)
 	if err != nil {
 		return nil, err
@@ -123,7 +121,7 @@ func PlanConfirmed(ctx context.Context, h *host.Host, c Config, now time.Time) (
 	case t.Digest != w.digest:
 		return nil, fmt.Errorf("%w; other rules are on trial", ErrNoTrial)
 	}
-	return PlanConfirm(ctx, h, now)
+	return PlanConfirm(ctx, h)
 }
 
 // endTrial plans that no rules are on trial, whatever is in force.
