@@ -109,6 +109,18 @@ func New[P any](docs string, plan func(ctx context.Context, t *Task, p P) ([]hos
 // Err is what is wrong with the module itself, or nil.
 func (m Module) Err() error { return m.wrong }
 
+// Validate is all that is wrong with a task's arguments, given as encoding/json decodes them with UseNumber, or nil. The
+// plan is not called.
+func (m Module) Validate(arguments map[string]any) error {
+	c := &check{module: m.Name, warn: func(string, ...any) {}}
+	values := c.arguments(m.Options, arguments, nil)
+	if len(c.findings) > 0 {
+		return errors.Join(c.findings...)
+	}
+	_, err := m.bind(values)
+	return err
+}
+
 func decode[P any](options []Option, arguments map[string]any) (P, error) {
 	var p P
 	if err := assign(reflect.ValueOf(&p).Elem(), options, arguments, nil); err != nil {

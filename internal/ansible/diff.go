@@ -53,8 +53,14 @@ func isBinary(text string) bool { return strings.ContainsRune(text, 0) || !utf8.
 // prepared is a diff of one line.
 func prepared(line string) map[string]any { return map[string]any{"prepared": line + "\n"} }
 
+// sides is a diff of two texts. Where a secret comes into a text, another may have stood in it before, which nobody knows
+// of; then neither is shown.
 func sides(before, after, header string, s scrubber) map[string]any {
-	before, after, header = s.text(before), s.text(after), s.text(header) // before anything is cut in two
+	header = s.text(header)
+	if before != "" && s.text(after) != after {
+		return prepared(header + ": the contents are secret")
+	}
+	before, after = s.text(before), s.text(after) // before anything is cut in two
 	if tooLong(before) || tooLong(after) {
 		before, after = shorten(before, after)
 	}

@@ -106,9 +106,37 @@ func (s scrubber) arguments(shown map[string]any) map[string]any {
 			clean[name] = v
 			continue
 		}
-		clean[name] = s.value(copied(v))
+		clean[name] = brief(s.value(copied(v)))
 	}
 	return clean
+}
+
+// What is shown of an argument: the task has it anyway, and a list of a million lines would only go back and forth.
+const (
+	textLimit = 4096 // bytes
+	itemLimit = 200
+)
+
+func brief(v any) any {
+	switch v := v.(type) {
+	case string:
+		if len(v) > textLimit {
+			return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(v[:textLimit], ""), len(v))
+		}
+	case []any:
+		if len(v) > itemLimit {
+			v = append(v[:itemLimit:itemLimit], fmt.Sprintf("… and %d more", len(v)-itemLimit))
+		}
+		for i := range v {
+			v[i] = brief(v[i])
+		}
+		return v
+	case map[string]any:
+		for key := range v {
+			v[key] = brief(v[key])
+		}
+	}
+	return v
 }
 
 // copied is a value whose lists and maps are its own: the module still has the other one.
