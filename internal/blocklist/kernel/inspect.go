@@ -62,7 +62,7 @@ func (c *Conn) conclude(generation uint32, d Difference) error {
 func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong bool) ([]string, error) {
 	var found []string
 	for _, ours := range sets {
-		if s.usable(ours) && c.counted(s.sets[ours.name]) {
+		if s.usable(ours) && s.sets[ours.name].count >= 0 {
 			miscount, err := c.miscount(ours, s.sets[ours.name].count, ours.of(want))
 			if err != nil {
 				return nil, err
@@ -75,7 +75,7 @@ func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong
 			break
 		}
 		look := c.compare
-		if c.counted(s.sets[ours.name]) {
+		if s.sets[ours.name].count >= 0 {
 			look = c.probe
 		}
 		text, err := look(ctx, ours, ours.of(want))
@@ -88,8 +88,6 @@ func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong
 	}
 	return found, nil
 }
-
-func (c *Conn) counted(s setState) bool { return s.count >= 0 && !c.noCounts }
 
 // miscount compares the kernel's count with what it should be, and looks at the places that the count says nothing of: the
 // element that stands for all addresses, and in an interval set a range that is open at its end.

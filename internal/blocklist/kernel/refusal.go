@@ -16,7 +16,7 @@ type refusal struct {
 
 func (r *refusal) Error() string {
 	switch {
-	case r.errno == unix.EPERM || r.errno == unix.EACCES:
+	case r.why == "" && (r.errno == unix.EPERM || r.errno == unix.EACCES):
 		return fmt.Sprintf("%s: %s: this needs root (CAP_NET_ADMIN)", r.what, r.errno.Error())
 	case r.errno == unix.EOPNOTSUPP || r.errno == unix.EPROTONOSUPPORT || r.errno == unix.EAFNOSUPPORT:
 		return fmt.Sprintf("%s: %s: the kernel has no nftables", r.what, r.errno.Error())

@@ -85,6 +85,12 @@ func (c *Conn) read() (state, error) {
 			return s, err
 		}
 	}
+	if c.noCounts {
+		for name, found := range s.sets {
+			found.count = -1
+			s.sets[name] = found
+		}
+	}
 	after, err := c.generation()
 	if err == nil && after != s.generation {
 		err = errUnknown
