@@ -133,6 +133,6 @@ func (n *node) read(t *testing.T, path string) string {
 	return string(data)
 }
 
-func (n *node) blocks(address string) bool {
-	return n.table.list.Contains(netip.MustParseAddr(address))
-}
+func (n *node) blocks(address string) bool { return n.table.blocks(address) }
+
+func (f *fakeTable) blocks(address string) bool { return f.list.Contains(netip.MustParseAddr(address)) }

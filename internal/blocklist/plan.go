@@ -53,9 +53,6 @@ func Plan(ctx context.Context, h *host.Host, table Table, d Desired) (Outcome, e
 	if err := d.guard(h, o.List, protected); err != nil {
 		return o, err
 	}
-	if err := o.record(h, d); err != nil {
-		return o, err
-	}
 	if err := timed(o.Took, "kernel", func() error { return o.kernel(ctx, h, table) }); err != nil {
 		return o, err
 	}
@@ -209,29 +206,81 @@ func remember(ctx context.Context, h *host.Host, table Table, list addrset.Set) 
 	return h.Apply(ctx, []host.Change{host.Write{Path: evidencePath, After: string(data) + "\n", Mode: 0o600}})
 }
 
-// record plans the audit records; they come first, so that nobody is cut off without one.
-func (o *Outcome) record(h *host.Host, d Desired) error {
-	before, err := ReadQuarantine(h)
+// files plans what goes before the change of the kernel, and what after it. Before: the large files under names of their
+// own, so that a full disk changes nothing, and the audit records, so that nobody is cut off without one. After: what the
+// next boot and the next plan read.
+func (o *Outcome) files(h *host.Host, d Desired) error {
+	before, renames, err := o.staged(h)
 	if err != nil {
 		return err
 	}
-	o.Changes, err = audit(before, d.Quarantine, d.By, d.Now)
+	quarantined, err := ReadQuarantine(h)
+	if err != nil {
+		return err
+	}
+	records, err := audit(quarantined, d.Quarantine, d.By, d.Now)
+	if err != nil {
+		return err
+	}
+	small, err := d.small(h)
+	o.Changes = slices.Concat(before, records, o.Changes, renames, small)
 	return err
 }
 
-// files plans what is read at the next boot and by the next plan; all of it is written after the kernel has the list.
-func (o *Outcome) files(h *host.Host, d Desired) error {
-	wants, err := o.wants(d)
+// staged plans the file for nft and the record of the list.
+func (o *Outcome) staged(h *host.Host) (before, after []host.Change, err error) {
+	list, err := o.List.MarshalBinary()
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	for _, f := range []host.File{{Path: ConfPath, Content: Conf(o.List), Mode: 0o644}, {Path: ListPath, Content: string(list), Mode: 0o600}} {
+		changes, err := h.Need(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		aside := f.Path + ".new"
+		if len(changes) == 0 { // what is left of a run that was cut off
+			changes, err = h.Need(host.Absent{Path: aside})
+		}
+		if w, ok := write(changes); ok {
+			w.Path = aside
+			before, changes = append(before, w), []host.Change{host.Rename{From: aside, To: f.Path}}
+		}
+		after = append(after, changes...)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return before, after, nil
+}
+
+func write(changes []host.Change) (host.Write, bool) {
+	if len(changes) != 1 {
+		return host.Write{}, false
+	}
+	w, ok := changes[0].(host.Write)
+	return w, ok
+}
+
+// small plans the files by which the next plan knows what was asked for.
+func (d Desired) small(h *host.Host) ([]host.Change, error) {
+	settings, err := d.Settings.file()
+	if err != nil {
+		return nil, err
+	}
+	quarantine, err := d.Quarantine.file()
+	if err != nil {
+		return nil, err
+	}
+	wants := []host.Want{settings, quarantine}
+	for _, p := range slices.Sorted(maps.Keys(d.Texts)) {
+		wants = append(wants, host.File{Path: p, Content: d.Texts[p].Content, Mode: 0o644})
 	}
 	stale, err := staleCopies(h, d.Settings)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	changes, err := h.Need(append(wants, stale...)...)
-	o.Changes = append(o.Changes, changes...)
-	return err
+	return h.Need(append(wants, stale...)...)
 }
 
 // staleCopies are lists of the controller that nobody names any more.
@@ -247,26 +296,6 @@ func staleCopies(h *host.Host, s Settings) ([]host.Want, error) {
 		}
 	}
 	return wants, nil
-}
-
-func (o *Outcome) wants(d Desired) ([]host.Want, error) {
-	list, err := o.List.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	settings, err := d.Settings.file()
-	if err != nil {
-		return nil, err
-	}
-	quarantine, err := d.Quarantine.file()
-	if err != nil {
-		return nil, err
-	}
-	wants := []host.Want{host.File{Path: ConfPath, Content: Conf(o.List), Mode: 0o644}}
-	for _, p := range slices.Sorted(maps.Keys(d.Texts)) {
-		wants = append(wants, host.File{Path: p, Content: d.Texts[p].Content, Mode: 0o644})
-	}
-	return append(wants, settings, quarantine, host.File{Path: ListPath, Content: string(list), Mode: 0o600}), nil
 }
 
 // shown is how many ranges a diff shows.

@@ -11,7 +11,7 @@ import (
 )
 
 // Change is one thing that must become different on a machine. The set is closed: Write, Append, Mkdir, Link, Remove, Perm,
-// Call and Exec. String says it in one line, without secrets.
+// Rename, Call and Exec. String says it in one line, without secrets.
 type Change interface {
 	String() string
 	apply(ctx context.Context, h *Host) error
@@ -150,6 +150,27 @@ func (l Link) apply(_ context.Context, h *Host) error {
 		return h.named(err)
 	}
 	return h.named(syncDir(filepath.Dir(p)))
+}
+
+// Rename gives a file another name, replacing what has it. A large file is written under a name of its own first, so that a
+// full disk shows before anything else was changed.
+type Rename struct{ From, To string }
+
+func (r Rename) String() string { return fmt.Sprintf("rename %s to %s", r.From, r.To) }
+
+func (r Rename) apply(_ context.Context, h *Host) error {
+	from, err := h.resolve(r.From, false)
+	if err != nil {
+		return err
+	}
+	to, err := h.Path(r.To)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return h.named(err)
+	}
+	return h.named(syncDir(filepath.Dir(to)))
 }
 
 // Remove deletes a file, a link or an empty directory.

@@ -215,3 +215,17 @@ func TestAppendAddsOneLine(t *testing.T) {
 		t.Errorf("the log holds %q, %v", got, err)
 	}
 }
+
+func TestRenameReplacesAFile(t *testing.T) {
+	m := hosttest.New(t, "-- etc/new --\nnew\n-- etc/old --\nold\n")
+	if err := m.Apply(t.Context(), []host.Change{host.Rename{From: "/etc/new", To: "/etc/old"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.ReadFile("/etc/old"); string(got) != "new\n" || err != nil || m.Exists("/etc/new") {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	err := m.Apply(t.Context(), []host.Change{host.Rename{From: "/etc/none", To: "/etc/old"}})
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), " /etc/none ") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
