@@ -3,6 +3,7 @@ package addrset
 import (
 	"bytes"
 	"crypto/sha256"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func FuzzParse(f *testing.F) {
 
 // compare reads line by line, the slow way only.
 func compare(t *testing.T, list []byte, r *Reader) {
-	var slow Reader
+	slow := Reader{MaxRejected: r.MaxRejected}
 	slow.file = "list"
 	for line := range bytes.Lines(list) {
 		slow.line++
@@ -57,6 +58,41 @@ func compare(t *testing.T, list []byte, r *Reader) {
 		if rejected.Why == "" || len(rejected.Text) > 83 {
 			t.Fatalf("rejected %+v", rejected)
 		}
+	}
+}
+
+// Addresses with a byte or two changed are where a fast path goes wrong.
+func TestNearlyAddressesMeanTheSameBothWays(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	numbers := []string{"0", "1", "9", "10", "19", "25", "99", "100", "199", "200", "249", "250", "255", "256", "260", "300", "999", "00", "01", "010", "0255", "1000", ""}
+	ends := []string{"", "", "/0", "/8", "/9", "/24", "/30", "/31", "/32", "/33", "/08", "/", "/320", " ", "\t# x", ";", "\r", "-255.255.255.255", ".1", ":80", "/24 ", "/32#", "/16\r"}
+	any := "0123456789./-#;: \t\r\x00\xff:e"
+	var list bytes.Buffer
+	for range 200_000 {
+		line := []byte{}
+		for i := range 4 {
+			known := 10
+			if rnd.IntN(8) == 0 {
+				known = len(numbers)
+			}
+			line = append(line, numbers[rnd.IntN(known)]...)
+			if i < 3 {
+				line = append(line, '.')
+			}
+		}
+		line = append(line, ends[rnd.IntN(len(ends))]...)
+		if rnd.IntN(3) == 0 {
+			line[rnd.IntN(len(line))] = any[rnd.IntN(len(any))]
+		}
+		list.Write(append(line, '\n'))
+	}
+	r := Reader{MaxRejected: 1 << 20}
+	if err := r.Read("list", bytes.NewReader(list.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, list.Bytes(), &r)
+	if r.rejects < 10_000 || r.warned < 10_000 || r.gathered.hosts.len() < 10_000 || r.gathered.nets.len() < 10_000 {
+		t.Errorf("%d rejected, %d warnings, %d hosts, %d networks: too few to tell", r.rejects, r.warned, r.gathered.hosts.len(), r.gathered.nets.len())
 	}
 }
 
