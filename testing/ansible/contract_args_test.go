@@ -96,3 +96,15 @@ func TestWrongArgumentsFailTheTaskAndAreNamed(t *testing.T) {
 		}
 	})
 }
+
+// The control node has Debian 13's ansible-core; this machine's is said, for whoever reads the results.
+func TestTheControlNodesCoreIsDebian13s(t *testing.T) {
+	eachCore(t, func(t *testing.T, c core) {
+		p := c.playbook(t, "tasks:\n  - name: version\n    ansible.builtin.debug: {msg: \"{{ ansible_version.full }}\"}\n")
+		version := p.get(t, "version", "msg")
+		t.Logf("ansible-core %s", version)
+		if c.name == "control" && !strings.HasPrefix(version, "2.19.") {
+			t.Errorf("it is %s", version)
+		}
+	})
+}

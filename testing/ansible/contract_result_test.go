@@ -87,7 +87,7 @@ func TestHalfAFailureIsAChangeToo(t *testing.T) {
 	})
 }
 
-func TestAsynchronousTasks(t *testing.T) {
+func TestAModuleRunsAsynchronously(t *testing.T) {
 	eachCore(t, func(t *testing.T, c core) {
 		p := c.playbook(t, "tasks:\n  - name: later\n    contract: {text: x}\n    async: 30\n    poll: 1\n")
 		if p.get(t, "later", "seen.text") != "x" || p.get(t, "later", "finished") != "1" && p.get(t, "later", "finished") != "true" {

@@ -158,11 +158,3 @@ func (p play) get(t *testing.T, task, path string) string {
 	}
 	return fmt.Sprint(v)
 }
-
-// eachCore runs a test once with every controller.
-func eachCore(t *testing.T, test func(t *testing.T, c core)) {
-	t.Helper()
-	for _, c := range cores(t) {
-		t.Run(c.name, func(t *testing.T) { test(t, c) })
-	}
-}
