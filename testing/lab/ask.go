@@ -74,7 +74,7 @@ func exchange(c net.Conn, q request) (response, error) {
 }
 
 func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
 		return nil
 	}
 	return err

@@ -87,14 +87,11 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// close ends the lab and waits for the guard.
+// close ends the lab and waits for the guard. Once is enough, and more does no harm.
 func (l *link) close() error {
-	err := l.hold.Close()
-	if errors.Is(err, os.ErrClosed) { // by the context
-		err = nil
-	}
+	err := ignoreClosed(l.hold.Close())
 	<-l.ended
-	return errors.Join(err, l.said.Close())
+	return errors.Join(err, ignoreClosed(l.said.Close()))
 }
 
 // clear removes what a lab leaves outside its namespaces: its control group and its directory.

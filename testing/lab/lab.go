@@ -98,7 +98,7 @@ func Open(dir string) (*Lab, error) {
 	return l, err
 }
 
-// Close ends the lab and waits until nothing of it is left.
+// Close ends the lab and waits until nothing of it is left. One that has ended already is fine.
 func (l *Lab) Close() error {
 	if l.guard == nil {
 		return l.down()

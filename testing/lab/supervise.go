@@ -17,7 +17,6 @@ import (
 // supervisor holds the nodes. It is the first process of its namespaces: when it ends, the kernel ends everything.
 type supervisor struct {
 	*spec
-	mu    sync.Mutex
 	nodes map[string]*machine
 	ended chan struct{}
 }
@@ -133,8 +132,6 @@ func (v *supervisor) answer(ctx context.Context, c *net.UnixConn) {
 }
 
 func (v *supervisor) do(ctx context.Context, q request, a *response) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if q.Verb == "status" || q.Verb == "hold" || q.Verb == "down" {
 		for _, n := range v.Nodes {
 			a.Nodes = append(a.Nodes, v.nodes[n.Name].status())
@@ -145,6 +142,8 @@ func (v *supervisor) do(ctx context.Context, q request, a *response) error {
 	if !ok {
 		return fmt.Errorf("the lab has no node %s", q.Node)
 	}
+	m.busy.Lock()
+	defer m.busy.Unlock()
 	switch q.Verb {
 	case "boot":
 		return m.boot(ctx)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -86,11 +88,15 @@ func (t trees) make(ctx context.Context, j job) error {
 		now := time.Now()
 		return os.Chtimes(j.Layer, now, now) // the newest are kept
 	}
-	t.tell("installing " + strings.Join(append([]string{"accounts"}, j.Packages...), ", "))
+	if err := sweepLayers(j.Cache); err != nil {
+		return err
+	}
+	if t.progress != nil {
+		fmt.Fprintln(t.progress, "making a node's tree with "+strings.Join(append(j.Packages, "accounts"), ", "))
+	}
 	final := j.Layer
 	j.Layer, j.Work = final+".new", final+".work"
-	err = errors.Join(os.RemoveAll(j.Layer), os.RemoveAll(j.Work), os.MkdirAll(j.Layer, 0o755), os.MkdirAll(j.Work, 0o755))
-	if err == nil {
+	if err = makeDirs(j.Layer, j.Work); err == nil {
 		err = t.derive(ctx, j)
 	}
 	if err := errors.Join(err, os.RemoveAll(j.Work)); err != nil {
@@ -102,21 +108,44 @@ func (t trees) make(ctx context.Context, j job) error {
 	return prune(j.Cache)
 }
 
-// derive runs where its mounts end with it.
+// derive runs where its mounts end with it, and ends with this program, which holds the lock.
 func (t trees) derive(ctx context.Context, j job) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
-	_, err = host.System{}.Run(ctx, host.Cmd{Stdin: string(data), Line: t.tell,
-		Args: []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", t.command, "derive"}})
-	return err
+	runtime.LockOSThread() // a child ends with the thread that started it
+	defer runtime.UnlockOSThread()
+	var said bytes.Buffer
+	out := io.Writer(&said)
+	if t.progress != nil {
+		out = io.MultiWriter(&said, t.progress)
+	}
+	cmd := host.Cmd{Args: []string{"unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", t.command, "derive"}}
+	p, err := host.Start(ctx, cmd, host.Streams{In: bytes.NewReader(data), Out: out, Err: out})
+	if err != nil {
+		return err
+	}
+	if err := p.Wait(); err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()[max(0, said.Len()-2000):])))
+	}
+	return nil
 }
 
-func (t trees) tell(line string) {
-	if t.progress != nil {
-		fmt.Fprintln(t.progress, line)
+// sweepLayers removes what was left by somebody who was killed over it. The caller holds the lock.
+func sweepLayers(cache string) error {
+	for _, pattern := range []string{"layer-*.new", "layer-*.work"} {
+		left, err := filepath.Glob(filepath.Join(cache, pattern))
+		if err != nil {
+			return err
+		}
+		for _, dir := range left {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
 // prune removes the layers that were not used for longest.
