@@ -43,6 +43,9 @@ type Outcome struct {
 // tell of it. A list with a line that is no address, or one that would lock somebody out, is an error and plans nothing.
 func Plan(ctx context.Context, h *host.Host, table Table, d Desired) (Outcome, error) {
 	o := Outcome{Took: map[string]time.Duration{}}
+	if _, err := table.Evidence(); err != nil { // who may not look at the kernel is told so before a long list is read
+		return o, err
+	}
 	if err := timed(o.Took, "read", func() error { return o.compile(h, d) }); err != nil {
 		return o, err
 	}
