@@ -124,7 +124,7 @@ func (f *fleet) refuseLockout(t *testing.T) {
 // cutSSH applies a list that keeps everybody out, and measures from another node how long that lasts.
 func (f *fleet) cutSSH(t *testing.T) {
 	t.Helper()
-	const trial = 15
+	const trial = 10
 	before := f.rules(t, 1)
 	bad := vars(t, map[string]any{"firewall_management": []string{"192.0.2.0/24"}, "firewall_allow_lockout": true, "firewall_confirm_within": trial})
 	var out string
