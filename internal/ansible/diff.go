@@ -11,6 +11,7 @@ import (
 // What is shown of changes. The controller compares texts in Python, in a time that grows with the square of the lines.
 const (
 	diffLimit  = 100       // changes
+	totalLimit = 1 << 20   // bytes of all diffs
 	lineLimit  = 400       // lines of one side, when it has to be shortened
 	widthLimit = 1000      // bytes of a line then
 	sideLimit  = 128 << 10 // bytes of a side that is shown as it is
@@ -21,16 +22,21 @@ const (
 // diffOf is what Ansible shows with --diff, without secrets.
 func diffOf(changes []host.Change, s scrubber) []any {
 	var all []any
+	total := 0
 	for i, c := range changes {
-		if i == diffLimit {
+		d := diff(c, s)
+		for _, text := range d {
+			total += len(text)
+		}
+		if i > 0 && (i == diffLimit || total > totalLimit) {
 			return append(all, prepared(fmt.Sprintf("and %d more changes", len(changes)-i)))
 		}
-		all = append(all, diff(c, s))
+		all = append(all, d)
 	}
 	return all
 }
 
-func diff(c host.Change, s scrubber) map[string]any {
+func diff(c host.Change, s scrubber) map[string]string {
 	switch c := c.(type) {
 	case host.Write:
 		switch {
@@ -51,11 +57,11 @@ func diff(c host.Change, s scrubber) map[string]any {
 func isBinary(text string) bool { return strings.ContainsRune(text, 0) || !utf8.ValidString(text) }
 
 // prepared is a diff of one line.
-func prepared(line string) map[string]any { return map[string]any{"prepared": line + "\n"} }
+func prepared(line string) map[string]string { return map[string]string{"prepared": line + "\n"} }
 
 // sides is a diff of two texts. Where a secret comes into a text, another may have stood in it before, which nobody knows
 // of; then neither is shown.
-func sides(before, after, header string, s scrubber) map[string]any {
+func sides(before, after, header string, s scrubber) map[string]string {
 	header = s.text(header)
 	if before != "" && s.text(after) != after {
 		return prepared(header + ": the contents are secret")
@@ -64,7 +70,7 @@ func sides(before, after, header string, s scrubber) map[string]any {
 	if tooLong(before) || tooLong(after) {
 		before, after = shorten(before, after)
 	}
-	return map[string]any{"before": before, "after": after, "before_header": header, "after_header": header}
+	return map[string]string{"before": before, "after": after, "before_header": header, "after_header": header}
 }
 
 func tooLong(side string) bool { return len(side) > sideLimit || strings.Count(side, "\n") > sideLines }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -22,12 +23,28 @@ var facilities = map[string]syslog.Priority{
 	"LOG_LOCAL6": syslog.LOG_LOCAL6, "LOG_LOCAL7": syslog.LOG_LOCAL7,
 }
 
+// logPatience is how long a log may take to accept a record; one that is stuck must not hold up the task.
+const logPatience = 2 * time.Second
+
 // logCall leaves the record that AnsibleModule leaves, in the system's log. A task with no_log leaves none. A system
 // without a log, such as a container, is no error, and neither is a log that does not take it: the task matters more.
 func logCall(in input, shown map[string]any, s scrubber) {
 	if in.noLog {
 		return
 	}
+	record := callRecord(in.logInfo, shown, s)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		send(in, record)
+	}()
+	select {
+	case <-sent:
+	case <-time.After(logPatience):
+	}
+}
+
+func send(in input, record string) {
 	facility, known := facilities[strings.ToUpper(in.facility)]
 	if !known {
 		facility = syslog.LOG_USER
@@ -37,7 +54,7 @@ func logCall(in input, shown map[string]any, s scrubber) {
 		return
 	}
 	defer w.Close()
-	w.Info(callRecord(in.logInfo, shown, s))
+	w.Info(record)
 }
 
 // callRecord is "Invoked with a=1 b=x" in one line.
