@@ -2,8 +2,15 @@ package health
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
+
+	"debvisor/internal/host"
+	"debvisor/internal/nft"
 )
 
 func firewall(ctx context.Context, n *Node, r *Result) error {
@@ -35,7 +42,15 @@ func firewallRules(ctx context.Context, n *Node, r *Result) error {
 	if err != nil {
 		return err
 	}
-	files, err := n.Run(ctx, "unshare", "--net", "sh", "-c", "nft -f /etc/nftables.conf && nft -s list table inet debvisor")
+	if waits, err := onTrial(n, r, string(kernel)); waits || err != nil {
+		return err
+	}
+	text, err := nft.WithoutBlocklist(n.Host)
+	if err != nil {
+		return err
+	}
+	alone := host.Cmd{Args: []string{"unshare", "--net", "sh", "-c", "nft -f - && nft -s list table inet debvisor"}, Stdin: text}
+	files, err := n.Runner.Run(ctx, alone)
 	if err != nil {
 		r.fail("/etc/nftables.conf cannot be loaded: %v", err)
 		return nil
@@ -43,12 +58,37 @@ func firewallRules(ctx context.Context, n *Node, r *Result) error {
 	if strings.Contains(string(kernel), `comment "fallback"`) {
 		r.fail("a fallback is in force, not /etc/nftables.conf")
 	}
-	compareRules(r, loadMark.ReplaceAllString(string(kernel), ""), loadMark.ReplaceAllString(string(files), ""))
+	compareRules(r, sortedTable(kernel), sortedTable(files))
 	return nil
 }
 
 // loadMark is the chain in which the one who loads the rules leaves a mark; the files do not have it.
 var loadMark = regexp.MustCompile(`(?s)\n\tchain loaded \{.*?\n\t\}`)
+
+// onTrial reports whether the rules in the kernel wait to be confirmed; then they are not those of the files, and need not be.
+func onTrial(n *Node, r *Result, kernel string) (bool, error) {
+	trial, err := nft.ReadTrial(n.Host)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !strings.Contains(kernel, `comment "`+trial.Digest+`"`) {
+		return false, err
+	}
+	r.warn("rules on trial are in force until %s; see debvisor firewall status", trial.ConfirmBy.Format(time.RFC3339))
+	return true, nil
+}
+
+// sortedTable is a table without the mark and with its sets and chains sorted: the kernel keeps them in the order in which they
+// came to be, and services come and go.
+func sortedTable(table []byte) string {
+	text := strings.TrimPrefix(loadMark.ReplaceAllString(string(table), ""), "table inet debvisor {\n")
+	blocks := strings.Split(strings.TrimSuffix(text, "\n}\n"), "\n\n")
+	for i := range blocks {
+		blocks[i] = strings.Trim(blocks[i], "\n")
+	}
+	slices.Sort(blocks)
+	return strings.TrimLeft(strings.Join(blocks, "\n\n")+"\n", "\n")
+}
 
 func compareRules(r *Result, kernel, files string) {
 	extra, missing := onlyIn(kernel, files), onlyIn(files, kernel)

@@ -11,7 +11,7 @@ const (
 	showUnit  = "systemctl show --property=LoadState,ActiveState,Result,UnitFileState "
 	listTable = "nft -s list table inet debvisor"
 	jsonTable = "nft -j list table inet debvisor"
-	fileTable = "unshare --net sh -c 'nft -f /etc/nftables.conf && nft -s list table inet debvisor'"
+	fileTable = "unshare --net sh -c 'nft -f - && nft -s list table inet debvisor'"
 	sshdRoot  = "/usr/sbin/sshd -T -C user=root,host=client.invalid,addr=192.0.2.1"
 	sshdAlice = "/usr/sbin/sshd -T -C user=alice,host=client.invalid,addr=192.0.2.1"
 	poolInfo  = "virsh -q -c qemu:///system pool-info default"
@@ -179,6 +179,14 @@ var illnesses = []illness{
 	}, "fail  firewall-rules    the rules in the kernel are in another order than in the files, or more often there\n"},
 	{"a fallback is loaded", func(p *patient) { p.says(listTable, "sha256:0123", "fallback") },
 		"fail  firewall-rules    a fallback is in force, not /etc/nftables.conf\n"},
+	{"sets are in the order in which they came to be", func(p *patient) {
+		v4, v6 := "\tset management4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t}\n", "\tset management6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n\t}\n"
+		p.says(listTable, v4+"\n"+v6, v6+"\n"+v4)
+	}, "ok    firewall-rules    the kernel has just what the files say\n"},
+	{"rules are on trial", func(p *patient) {
+		p.must(os.MkdirAll(p.where("/run/debvisor-firewall"), 0o700))
+		p.must(os.WriteFile(p.where("/run/debvisor-firewall/trial.json"), []byte(`{"digest": "sha256:0123", "confirm_by": "2030-01-01T12:00:00Z"}`), 0o600))
+	}, "warn  firewall-rules    rules on trial are in force until 2030-01-01T12:00:00Z; see debvisor firewall status\n"},
 	{"the files have a mistake", func(p *patient) { p.fails(fileTable) },
 		"fail  firewall-rules    /etc/nftables.conf cannot be loaded: run " + fileTable + ": broken on purpose\n"},
 	{"everything is open", func(p *patient) { p.fails(jsonTable) },

@@ -51,10 +51,25 @@ func (r ruleset) dropIns(h *host.Host) (string, error) {
 	if r.table("debvisor_blocklist") == "" {
 		return includeDropIns, nil
 	}
+	return includeOthers(h)
+}
+
+func includeOthers(h *host.Host) (string, error) {
 	names, err := otherDropIns(h)
 	var b strings.Builder
 	for _, name := range names {
 		b.WriteString(include(name))
 	}
 	return b.String(), err
+}
+
+// WithoutBlocklist is /etc/nftables.conf for nft without the blocklist's file, which makes nothing of the table inet
+// debvisor: for who wants to know what the files mean and not wait for a million entries.
+func WithoutBlocklist(h *host.Host) (string, error) {
+	main, err := h.ReadFile(MainPath)
+	if err != nil {
+		return "", err
+	}
+	others, err := includeOthers(h)
+	return strings.Replace(string(main), includeDropIns, others, 1), err
 }
