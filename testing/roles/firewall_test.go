@@ -107,6 +107,15 @@ func (f *fleet) applyFirewall(t *testing.T) {
 	if out := f.site(t, "firewall", append(vars(t, lan), "--check", "--diff")...); changed(out) != "0 0 0" {
 		t.Errorf("check mode afterwards:\n%s", out)
 	}
+	f.healthy(t, "ok ")
+}
+
+// healthy asks node1's own check, which loads the files a second time and compares.
+func (f *fleet) healthy(t *testing.T, status string) {
+	t.Helper()
+	if out := f.on(t, 1, "debvisor health firewall-rules || true"); !strings.HasPrefix(out, status) {
+		t.Errorf("debvisor health says\n%s", out)
+	}
 }
 
 func (f *fleet) refuseLockout(t *testing.T) {
@@ -185,6 +194,7 @@ func (f *fleet) rebootOnTrial(t *testing.T) {
 	t.Helper()
 	before := f.rules(t, 1)
 	f.tryFor(t, open)
+	f.healthy(t, "warn ")
 	if err := f.Node(1).Kill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +218,7 @@ func (f *fleet) confirmByHand(t *testing.T) {
 	if out, err := (host.System{}).Run(t.Context(), ssh); err != nil || string(out) != "the rules are confirmed\n" {
 		t.Errorf("over a new connection: %v: %s", err, out)
 	}
+	f.healthy(t, "ok ")
 	if got := f.inForce(t, 1); got != "files" {
 		t.Errorf("confirmed, but %s is in force", got)
 	}
