@@ -58,10 +58,10 @@ func except[R interval[R]](a, holes []R) []R {
 	return append(out, a...)
 }
 
-// cut takes a hole from the end of out, where nothing lies wholly behind the hole.
+// cut takes a hole from the end of out. Nothing in out lies wholly behind the hole.
 func cut[R interval[R]](out []R, hole R) []R {
 	n := len(out)
-	for n > 0 && !out[n-1].before(hole) && !hole.before(out[n-1]) {
+	for n > 0 && !out[n-1].before(hole) {
 		n--
 	}
 	if n == len(out) {

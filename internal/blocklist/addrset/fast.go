@@ -85,18 +85,25 @@ func notDigits(text uint64) uint32 {
 // octet is the number of that many digits before text[4+end], and whether it is wrong in the highest bit: above 255, or of
 // other than one to three digits, or with a leading zero.
 func octet(text []byte, end, digits int) (value, wrong uint32) {
-	x := binary.LittleEndian.Uint32(text[end&15:]) & 0x0f0f_0f0f
-	x &= keep[digits&15]
-	value = x>>24 + x>>16&15*10 + x>>8&15*100
-	return value, (value - least4[digits&15]) | (255 - value)
+	size := &sizes[digits&15]
+	x := binary.LittleEndian.Uint32(text[end&15:]) & size.digits
+	// The multiplication adds ones, ten times the tens and a hundred times the hundreds up in the highest byte. What is
+	// read from the other side orders as the number does.
+	ordered := bits.ReverseBytes32(x)
+	return x * (1 + 10<<8 + 100<<16) >> 24, (ordered - size.least) | (0x00_02_05_05 - ordered)
 }
 
-// keep has, for a number of digits, the bits of these in four bytes that end with them. least4 is the least number that
-// takes so many digits; no number is as large as that of an impossible count.
-var (
-	keep   = [16]uint32{1: 0xff00_0000, 2: 0xffff_0000, 3: 0xffff_ff00}
-	least4 = [16]uint32{1 << 16, 0, 10, 100, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16}
-)
+// sizes have, for each number of digits, the bits of these in four bytes that end with them, and the least number that
+// takes so many digits, a byte a digit. No number is as large as that of an impossible size.
+var sizes = func() (all [16]struct{ digits, least uint32 }) {
+	for i := range all {
+		all[i].least = 1 << 24
+	}
+	all[1].digits, all[1].least = 0x0f00_0000, 0
+	all[2].digits, all[2].least = 0x0f0f_0000, 0x00_00_01_00
+	all[3].digits, all[3].least = 0x0f0f_0f00, 0x00_01_00_00
+	return all
+}()
 
 // hostMask reads a prefix length and returns the bits that it leaves to the host, and where it ends, or 0.
 func hostMask(buf []byte, at int) (mask uint32, end int) {

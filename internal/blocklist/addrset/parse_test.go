@@ -49,6 +49,7 @@ func TestEntriesAreRead(t *testing.T) {
 		"ends with the mapped":    {"::/80\n", "::/80\n"},
 		"up to the mapped, odd":   {"::fffe:ffff:fffd-::fffe:ffff:ffff\n", "::fffe:ffff:fffd\n::fffe:ffff:fffe/127\n"},
 		"prefix with the mapped":  {"::fffe:0:0/95\n::fffc:0:0/95", "::fffc:0:0/94\n"},
+		"comment far away":        {"2001:db8::1" + strings.Repeat(" ", 60_000) + "# x", "2001:db8::1\n"},
 		"one line of many":        {strings.Repeat("# c\n", 70_000) + "192.0.2.1", "192.0.2.1\n"},
 	} {
 		s := read(t, c.list)
@@ -101,6 +102,7 @@ func TestWhatIsNoEntryIsRejectedWithAReason(t *testing.T) {
 		".1.2.3.4":                      four,
 		"1.2.3.4.":                      four,
 		"...":                           four,
+		"0.0.0.0/33":                    "the prefix length is more than 32: write one from 0 to 32",
 		"10.0.0.0/99":                   "the prefix length is more than 32: write one from 0 to 32",
 		"10.0.0.0/33":                   "the prefix length is more than 32: write one from 0 to 32",
 		"10.0.0.0/99999999999999999999": "the prefix length is more than 32: write one from 0 to 32",

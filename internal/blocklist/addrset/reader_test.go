@@ -156,7 +156,7 @@ func TestLongLinesTakeNoMemory(t *testing.T) {
 		var r addrset.Reader
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if err := r.Read("list", io.MultiReader(endless(begin, "x", 64<<20), strings.NewReader("\n10.0.0.9\nbad"))); err != nil {
+		if err := r.Read("list", io.MultiReader(endless(begin, "x", 16<<20), strings.NewReader("\n10.0.0.9\nbad"))); err != nil {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)
