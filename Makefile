@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/int
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go modules build collection iso emulator boot unit check test lab e2e-power bench clean
+.PHONY: help check-go modules build collection iso emulator boot unit check test lab molecule e2e-power bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
@@ -54,6 +54,9 @@ test: check ## everything: builds the minimal edition and installs it in QEMU (a
 lab: check-go ## three nodes to try roles and modules on, until Ctrl-C (as root; after make iso EDITION=minimal)
 	$(BUILD) -o build/bin/ ./testing/lab/cmd/debvisor-lab
 	build/bin/debvisor-lab up --nodes 3 --control
+
+molecule: collection ## every role's Molecule scenarios, on nodes of a lab (as root; after make iso EDITION=minimal)
+	$(GO) run ./testing/molecule
 
 e2e-power: ## cut the power in the middle of an installation (as root; after make test)
 	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e

@@ -212,7 +212,11 @@ func nothingLeft(t *testing.T, left func(*testing.T) []string) {
 // inEmptyTemp makes everything's temporary directory one that is empty.
 func inEmptyTemp(t *testing.T) string {
 	t.Helper()
-	away := t.TempDir()
+	away, err := os.MkdirTemp("", "lab") // t.TempDir is too long for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { noError(t, os.RemoveAll(away)) })
 	t.Setenv("TMPDIR", filepath.Join(away, "tmp"))
 	if err := os.Mkdir(os.TempDir(), 0o700); err != nil {
 		t.Fatal(err)
@@ -223,17 +227,10 @@ func inEmptyTemp(t *testing.T) string {
 // upFor runs "debvisor-lab up" as a person would and returns when its node is up.
 func upFor(t *testing.T, dir string) (*Lab, *host.Process) {
 	t.Helper()
-	if err := check(); err != nil {
+	if err := Can(); err != nil {
 		t.Skip(err)
 	}
-	repo, err := repository()
-	if err != nil {
-		t.Skip(err)
-	}
-	if _, err := base(repo); err != nil {
-		t.Skip(err)
-	}
-	program, err := command(t.Context(), repo)
+	program, err := Command(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,16 @@ func Open(dir string) (*Lab, error) {
 	return l, err
 }
 
+// Clear removes what is left of a lab that was killed with everything that would have cleared up. One that runs is
+// host.ErrLocked.
+func Clear(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	return clearDead(dir, 0)
+}
+
 // Close ends the lab and waits until nothing of it is left. One that has ended already is fine.
 func (l *Lab) Close() error {
 	if l.guard == nil {
@@ -141,6 +151,9 @@ func (l *Lab) Named(name string) (*Node, error) {
 
 // Inventory is the file for ansible-playbook on this host.
 func (l *Lab) Inventory() string { return filepath.Join(l.Dir, inventoryFile) }
+
+// Shared is a directory that has the same name here and on the control node.
+func (l *Lab) Shared() string { return filepath.Join(l.Dir, sharedDir) }
 
 // Console is what a node's systemd has written so far.
 func (l *Lab) Console(node string) (string, error) {

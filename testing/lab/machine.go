@@ -157,7 +157,7 @@ func (m *machine) nspawn() []string {
 		"systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--settings=no", "--machine=" + m.Name, "--directory=" + m.dir("root"),
 		"--network-bridge=" + bridgeName, "--link-journal=no", "--console=pipe", "--resolv-conf=off", "--timezone=off"}
 	if m.Name == control {
-		args = append(args, "--bind-ro="+m.lab.Repo+":"+sourceMount, "--bind="+filepath.Join(m.lab.Dir, insideDir)+":"+insideMount)
+		args = append(args, m.lab.binds()...)
 	}
 	args = append(args, "--boot")
 	for _, u := range masked {
@@ -168,6 +168,17 @@ func (m *machine) nspawn() []string {
 
 // sourceMount is where the control node has the repository.
 const sourceMount = "/src"
+
+// binds are what the control node sees of this host. The repository and the lab's directory are also at their own names,
+// so that what names them is right on both sides.
+func (s *spec) binds() []string {
+	inside, shared := filepath.Join(s.Dir, insideDir), filepath.Join(s.Dir, sharedDir)
+	return []string{
+		"--bind-ro=" + s.Repo + ":" + sourceMount, "--bind-ro=" + s.Repo + ":" + s.Repo,
+		"--bind=" + inside + ":" + insideMount, "--bind=" + inside + ":" + s.Dir,
+		"--bind=" + shared + ":" + shared,
+	}
+}
 
 // patience is how long a node may take; it is long because a machine can be busy.
 const patience = 2 * time.Minute

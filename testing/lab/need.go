@@ -19,6 +19,19 @@ var ErrCannot = errors.New("no lab here")
 // tools are the commands that a lab is made with.
 var tools = []string{"systemd-nspawn", "unshare", "nsenter", "setsid", "ip"}
 
+// Can says what this system lacks for a lab, which is ErrCannot, or nothing.
+func Can() error {
+	if err := check(); err != nil {
+		return err
+	}
+	repo, err := repository()
+	if err != nil {
+		return err
+	}
+	_, err = base(repo)
+	return err
+}
+
 func check() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: needs root", ErrCannot)
@@ -31,7 +44,7 @@ func check() error {
 	return nil
 }
 
-// repository is the directory above the working directory, or above the program, that has go.mod.
+// repository is the one above the working directory, or above the program.
 func repository() (string, error) {
 	at, err := os.Getwd()
 	if err != nil {
@@ -41,8 +54,8 @@ func repository() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, dir := range []string{at, filepath.Dir(program)} {
-		for dir != "/" {
+	for _, dir := range []string{at, filepath.Dir(program), filepath.Dir(os.Getenv("DEBVISOR_LAB"))} {
+		for dir != "/" && dir != "." {
 			if _, err := os.Stat(filepath.Join(dir, "testing", "lab", "lab.go")); err == nil {
 				return dir, nil
 			}
@@ -74,6 +87,15 @@ func modified(name string) time.Time {
 		return time.Time{} // just removed; the others count
 	}
 	return info.ModTime()
+}
+
+// Command is debvisor-lab, for those who start labs by it. It is made of this repository if need be.
+func Command(ctx context.Context) (string, error) {
+	repo, err := repository()
+	if err != nil {
+		return "", err
+	}
+	return command(ctx, repo)
 }
 
 // commandName is the program that a lab's processes are.

@@ -16,7 +16,7 @@ var Cores = []string{"2.14", "2.19"}
 
 // Playbook runs ansible-playbook in the repository's directory on the lab's inventory, with the ansible-core of this host
 // ("2.14") or of the control node ("2.19"), and returns all that it writes. Files in args are named from the repository's
-// root. A task that fails, or an unreachable node, is an error.
+// root; others are in Shared. A task that fails, or an unreachable node, is an error.
 func (l *Lab) Playbook(ctx context.Context, core string, args ...string) (string, error) {
 	return l.Ansible(ctx, core, "ansible-playbook", args...)
 }

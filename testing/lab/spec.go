@@ -162,6 +162,9 @@ func makeDir(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if len(dir) > longestDir {
+		return "", fmt.Errorf("make a lab in %s: names of sockets below it would be too long; it can have %d letters", dir, longestDir)
+	}
 	if err := clearDead(dir, 0); err != nil {
 		return "", err
 	}
@@ -174,6 +177,10 @@ func makeDir(dir string) (string, error) {
 	}
 	return dir, errors.Join(err, os.Chmod(dir, 0o700))
 }
+
+// longestDir leaves room for ssh's sockets: "/cp/", a hash of 10 letters, and 17 more while one is made; a socket's name has
+// at most 107.
+const longestDir = 107 - 31
 
 // sweep clears labs away whose guard was killed with everything else.
 func sweep() error {

@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -17,6 +16,7 @@ const (
 	knownHostsFile = "known_hosts"
 	sshConfigFile  = "ssh_config"
 	inventoryFile  = "inventory.yml"
+	sharedDir      = "shared"
 	insideDir      = "inside" // the same for the control node, where it lies at /lab
 	insideMount    = "/lab"
 )
@@ -28,7 +28,10 @@ func (s *spec) ways(command, private string) []host.Want {
 		host.Dir{Path: "/cp", Mode: 0o700},
 		host.Dir{Path: "/ansible", Mode: 0o700},
 		host.Dir{Path: "/run", Mode: 0o700},
+		host.Dir{Path: "/" + sharedDir, Mode: 0o700},
 		host.Dir{Path: "/" + insideDir, Mode: 0o700},
+		host.Dir{Path: "/" + insideDir + "/cp", Mode: 0o700},
+		host.Dir{Path: "/" + insideDir + "/" + sharedDir, Mode: 0o700},
 	}
 	for _, w := range []way{{dir: s.Dir, dial: command}, {dir: insideMount}} {
 		at := "/"
@@ -82,13 +85,11 @@ func (s *spec) inventory(w way) string {
 		}
 	}
 	vars := map[string]string{
+		"ansible_control_path_dir":     path.Join(w.dir, "cp"),
 		"ansible_user":                 "root",
 		"ansible_ssh_private_key_file": path.Join(w.dir, keyFile),
 		"ansible_ssh_common_args":      "-F " + shellWord(path.Join(w.dir, sshConfigFile)),
 		"ansible_python_interpreter":   "/usr/bin/python3",
-	}
-	if w.dial != "" {
-		vars["ansible_control_path_dir"] = filepath.Join(w.dir, "cp")
 	}
 	data, err := yaml.Marshal(map[string]any{"all": map[string]any{"vars": vars,
 		"children": map[string]any{"nodes": map[string]any{"hosts": hosts}}}})

@@ -74,15 +74,18 @@ func tell(w io.Writer, l *lab.Lab, detached bool) {
 func downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
-		Short:   "End a lab; nothing of it is left",
+		Short:   "End a lab, or clear away what is left of one; nothing of it remains",
 		Example: `  debvisor-lab down`,
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := open(c)
-			if err != nil {
+			if err == nil {
+				return l.Close()
+			}
+			if _, there := os.Stat(dirOf(c)); there != nil {
 				return err
 			}
-			return l.Close()
+			return lab.Clear(dirOf(c))
 		},
 	}
 }
