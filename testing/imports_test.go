@@ -60,6 +60,9 @@ var reserved = map[string][]string{
 	"github.com/kdomanski/iso9660/": {"internal/iso", "internal/virt"},
 }
 
+// forTests are packages that only tests import.
+var forTests = []string{"internal/host/hosttest", "internal/ansible/ansibletest"}
+
 func wrongImports(all []source) []string {
 	var wrong []string
 	for _, s := range all {
@@ -82,10 +85,10 @@ func mayNot(s source, imported string) string {
 		}
 	}
 	target, ours := strings.CutPrefix(imported, module+"/")
-	if !ours || s.isTest() && target == "internal/host/hosttest" {
+	if !ours || s.isTest() && slices.Contains(forTests, target) {
 		return ""
 	}
-	if !s.isTest() && target == "internal/host/hosttest" {
+	if !s.isTest() && slices.Contains(forTests, target) {
 		return "it is for tests"
 	}
 	from, fromFamily := layer(s.folder())
@@ -127,7 +130,8 @@ func TestTheImportCheckFindsWhatIsWrong(t *testing.T) {
 		"cmd/a/main.go":                file("debvisor/builder", "debvisor/cmd/b", "github.com/sigstore/x"),
 		"tools/x/main.go":              file("debvisor/internal/host"),
 		"modules/main.go":              file("debvisor/modules/a", "debvisor/internal/ansible", "debvisor/cmd/a"),
-		"modules/a/a.go":               file("debvisor/internal/ansible", "debvisor/modules/b", "debvisor/modules"),
+		"modules/a/a.go":               file("debvisor/internal/ansible", "debvisor/modules/b", "debvisor/modules", "debvisor/internal/ansible/ansibletest"),
+		"modules/a/a_test.go":          file("debvisor/internal/ansible/ansibletest"),
 		"firstboot/a.go":               file("debvisor/tools/x"),
 		"internal/host/testdata/no.go": file("debvisor/cmd/a"),
 	}))
@@ -145,6 +149,7 @@ func TestTheImportCheckFindsWhatIsWrong(t *testing.T) {
 		"internal/nft/a.go imports os/exec: only internal/host may",
 		"modules/a/a.go imports debvisor/modules/b: they are neighbours",
 		"modules/a/a.go imports debvisor/modules: they are neighbours",
+		"modules/a/a.go imports debvisor/internal/ansible/ansibletest: it is for tests",
 		"modules/main.go imports debvisor/cmd/a: they are neighbours",
 	}
 	if !slices.Equal(got, want) {

@@ -19,7 +19,7 @@ func TestSecretsAreReplacedInEverySpelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	pem := "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nab\n-----END KEY-----\n"
-	s := newScrubber([]string{"hunter2", "hunter2000", "overlap", "lapse", odd, pem, " ", "", "  spaced  "})
+	s := newScrubber([]string{"hunter2", "hunter2000", "overlap", "lapse", odd, pem, "bell\a", " ", "", "  spaced  "})
 	for in, want := range map[string]string{
 		"nothing here":                "nothing here",
 		"hunter2":                     "********",
@@ -34,6 +34,8 @@ func TestSecretsAreReplacedInEverySpelling(t *testing.T) {
 		"line 2: MIIEpAIBAAKCAQEA":    "line 2: ********",
 		"ab is too short to be one":   "ab is too short to be one",
 		"(spaced)":                    "(********)",
+		strconv.Quote("bell\a"):       `"********"`,
+		`"bell\u0007"`:                `"********"`,
 	} {
 		if got := s.text(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
@@ -146,6 +148,14 @@ func TestDiffs(t *testing.T) {
 		if got := asText(t, result["diff"]); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestTheListOfChangesHasNoSecrets(t *testing.T) {
+	m := oneChange(host.Remove{Path: "/srv/hunter2"}, "hunter2")
+	result := m.Run(t.Context(), nil, strings.NewReader(`{"_ansible_verbosity": 1, "_ansible_check_mode": true}`))
+	if got := asText(t, result["changes"]); got != `["remove /srv/********"]` {
+		t.Error(got)
 	}
 }
 

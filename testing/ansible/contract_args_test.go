@@ -15,6 +15,7 @@ tasks:
     contract: {count: "{{ 1 + 1 }}", ratio: "{{ two / 4 }}", force: "{{ two == 2 }}", names: "{{ [text, 'b'] }}", dict: "{{ {'a': two} }}"}
   - name: key and value
     contract: count=7 force=yes names=a,b numbers=1,2 dict='{"a":"b"}' path=~/x
+    check_mode: true
   - name: as YAML reads it
     contract: {text: 0644, count: 12:30:45, raw: [1.10, yes, null], words: yes}
   - name: large
