@@ -1,7 +1,9 @@
 package netns
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,40 +27,63 @@ func with(c nft.Config, services ...nft.Service) nft.Config {
 	return c
 }
 
-// Each address of the node is reached from the peer's address in the same network, so that an open address is an open
-// network.
+// froms are networks that a service may be open to, and the node's addresses at which the peer then reaches it: it comes
+// from its own address in the same network.
+var froms = []struct{ from, open string }{
+	{"", "10.91.0.1 10.92.0.1 fd91::1 fd92::1"},
+	{"10.92.0.0/24", "10.92.0.1"},
+	{"fd92::/64", "fd92::1"},
+	{"10.92.0.2/32 10.92.0.0/24 fd91::2/128", "10.92.0.1 fd91::1"},
+	{"10.92.0.3/32 fd92::3/128", ""},
+	{"0.0.0.0/0", "10.91.0.1 10.92.0.1"},
+	{"::/0", "fd91::1 fd92::1"},
+}
+
+// All of them are tried at once, each on a port of its own, and again with the next one's networks: sets that are there
+// already take others.
 func TestServicesAreOpenExactlyAsSaid(t *testing.T) {
 	l := newLab(t)
-	l.listen(t, 22, 80, 5900, 5910, 5911, 9090)
-	for _, c := range []struct {
-		service nft.Service
-		open    string
-	}{
-		{tcp("web", 80, 80), "10.91.0.1:80 10.92.0.1:80 fd91::1:80 fd92::1:80"},
-		{tcp("web", 80, 80, "10.92.0.0/24"), "10.92.0.1:80"},
-		{tcp("web", 80, 80, "fd92::/64"), "fd92::1:80"},
-		{tcp("web", 80, 80, "10.92.0.2/32", "10.92.0.0/24", "fd91::2/128"), "10.92.0.1:80 fd91::1:80"},
-		{tcp("web", 80, 80, "10.92.0.3/32"), ""},
-		{tcp("web", 80, 80, "0.0.0.0/0"), "10.91.0.1:80 10.92.0.1:80"},
-		{tcp("web", 80, 80, "::/0"), "fd91::1:80 fd92::1:80"},
-		{tcp("vnc", 5900, 5910, "10.91.0.0/24"), "10.91.0.1:5900 10.91.0.1:5910"},
-		{nft.Service{Name: "dns", Protocol: "udp", Ports: nft.Ports{First: 80, Last: 80}}, ""},
-	} {
-		l.apply(t, with(management, c.service))
-		got := strings.Join(strings.Fields(l.open(t, 80, 5900, 5910, 5911, 9090)), " ")
-		if got != c.open {
-			t.Errorf("%+v: open: %s, want %s", c.service, got, c.open)
+	first := 1000
+	var ports []int
+	for i := range froms {
+		ports = append(ports, first+i)
+	}
+	l.listen(t, append(ports, 22)...)
+	for round := range 2 {
+		c := management
+		var want []string
+		for i := range froms {
+			f := froms[(i+round)%len(froms)]
+			c.Services = append(c.Services, tcp(fmt.Sprint("s", i), uint16(first+i), uint16(first+i), strings.Fields(f.from)...))
+			for _, address := range strings.Fields(f.open) {
+				want = append(want, fmt.Sprintf("%s:%d", address, first+i))
+			}
+		}
+		l.apply(t, c)
+		got := strings.Fields(l.open(t, append(ports, 22)...))
+		slices.Sort(got)
+		want = append(want, "10.91.0.1:22", "fd91::1:22")
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("open: %q\nwant  %q", got, want)
 		}
 	}
-	if got := l.open(t, 22); got != "10.91.0.1:22 fd91::1:22" {
-		t.Errorf("with services, SSH is open at %s", got)
-	}
 	l.apply(t, management)
-	if got := l.open(t, 80, 5900); got != "" {
+	if got := l.open(t, ports...); got != "" {
 		t.Errorf("without services, open: %s", got)
 	}
 	if table := l.nft(t, "list", "table", "inet", "debvisor"); strings.Contains(table, "service") {
 		t.Errorf("a set of a former service is left:\n%s", table)
+	}
+}
+
+func TestARangeOfPortsIsOpenToItsEnds(t *testing.T) {
+	l := newLab(t)
+	l.listen(t, 5899, 5900, 5910, 5911)
+	dns := nft.Service{Name: "dns", Protocol: "udp", Ports: nft.Ports{First: 5911, Last: 5911}} // opens no TCP
+	l.apply(t, with(management, tcp("vnc", 5900, 5910, "10.91.0.0/24"), dns))
+	if got := l.open(t, 5899, 5900, 5910, 5911); got != "10.91.0.1:5900 10.91.0.1:5910" {
+		t.Errorf("open: %s", got)
 	}
 }
 
