@@ -48,16 +48,25 @@ func ReadQuarantine(h *host.Host) (Quarantine, error) {
 // NewEntry is an entry that begins now. Expires is "", a length of time such as 90m, 24h or 7d, or a time as 2026-12-01T12:00:00Z.
 func NewEntry(address, reason, expires, by string, now time.Time) (Entry, error) {
 	e := Entry{Reason: strings.TrimSpace(reason), By: by, Since: now.UTC().Truncate(time.Second), Expires: expires}
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Zone() != "" {
-		return e, fmt.Errorf("quarantine: %q is not an address; it takes one IPv4 or IPv6 address", address)
+	a, err := ParseAddress(address)
+	if err != nil {
+		return e, err
 	}
-	e.Address = a.Unmap()
+	e.Address = a
 	if e.Reason == "" {
 		return e, errors.New("quarantine: a reason is needed, for whoever reads the record later")
 	}
 	e.Until, err = until(expires, e.Since)
 	return e, err
+}
+
+// ParseAddress reads the address of a quarantine.
+func ParseAddress(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return a, fmt.Errorf("quarantine: %q is not an address; it takes one IPv4 or IPv6 address", s)
+	}
+	return a.Unmap(), nil
 }
 
 func until(expires string, now time.Time) (time.Time, error) {

@@ -1,7 +1,6 @@
 package blocklist
 
 import (
-	"errors"
 	"net/netip"
 	"os"
 	"os/user"
@@ -43,11 +42,8 @@ func (q quarantine) change(all blocklist.Quarantine, by string, now time.Time) (
 		e, err := blocklist.NewEntry(q.Address, q.Reason, q.Expires, by, now)
 		return all.Add(e), err
 	}
-	a, err := netip.ParseAddr(q.Address)
-	if err != nil {
-		return all, errors.New("quarantine: " + err.Error())
-	}
-	return all.Release(a), nil
+	a, err := blocklist.ParseAddress(q.Address)
+	return all.Release(a), err
 }
 
 // asker is who the task works for: who it names, or the person who became root, as far as sudo says.
