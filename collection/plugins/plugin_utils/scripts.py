@@ -19,9 +19,9 @@ KEEP = 3  # versions in a cache, the new one among them
 IMAGE = "/usr/libexec/debvisor/modules"  # an image brings its own binary there, below its hash as in every cache
 SYSTEM = "/var/cache/debvisor/modules"
 
-# foreign PATH prints what others could change on the way to it, and fails when there is something missing. A directory
-# such as /var/tmp, where everybody makes files and nobody can rename those of others, is no such thing; a link is judged
-# by its owner here, and again by where it leads.
+# foreign PATH says what others could change on the way to it, or why that cannot be told; of what is safe it says nothing.
+# A directory such as /var/tmp, where everybody makes files and nobody can rename those of others, is safe; a link is
+# judged by its owner, and again by where it leads. find wants to return to where it began, so it begins at the root.
 COMMON = r"""
 me=$(id -u)
 say() { echo "debvisor-transport: $*" >&2; }
@@ -32,12 +32,12 @@ chain() {
         set -- "$rest" "$@"
         rest=${rest%/*}
     done
-    find / "$@" -prune \( ! -user 0 ! -user "$me" -o ! -type l -perm /022 ! \( -type d -user 0 -perm -1000 \) \)
+    (cd / && find / "$@" -prune \( ! -user 0 ! -user "$me" -o ! -type l -perm /022 ! \( -type d -user 0 -perm -1000 \) \) 2>&1)
 }
 foreign() {
-    real=$(cd -P "${1%/*}" && pwd -P) || return
-    chain "$1" || return
-    [ "$real" = "${1%/*}" ] || chain "$real/${1##*/}"
+    real=$(cd -P "${1%/*}" && pwd -P) || real=
+    chain "$1" || echo "it cannot be examined"
+    [ "$real" = "${1%/*}" ] || chain "$real/${1##*/}" || echo "it cannot be examined"
 }
 is_right() { [ ! -L "$1" ] && [ "$(sha256sum <"$1")" = "$hash  -" ]; }
 own=CHOSEN
@@ -59,7 +59,8 @@ RUN = r"""
 for dir in IMAGE SYSTEM "$own" "$spare"; do
     [ -e "$dir/$hash/BINARY" ] || continue
     path=$(cd -P "$dir/$hash" && pwd -P)/BINARY
-    if others=$(foreign "$dir/$hash/BINARY") && [ -z "$others" ]; then
+    others=$(foreign "$dir/$hash/BINARY")
+    if [ -z "$others" ]; then
         if is_right "$path"; then
             say "run $path"
             [ ! -w "${path%/*}/used" ] || : >"${path%/*}/used"
@@ -68,7 +69,7 @@ for dir in IMAGE SYSTEM "$own" "$spare"; do
         fi
         say "wrong $path"
     else
-        say "unsafe $dir/$hash: others can change" $others
+        say "unsafe $dir/$hash: others may change it:" $others
     fi
 done
 say "absent $machine"
@@ -95,7 +96,8 @@ umask 077
 [ "$me" != 0 ] || umask 022
 for dir in "$own" "$spare"; do
     if ! why=$(mkdir -p "$dir" 2>&1); then say "refused $why"; continue; fi
-    if ! others=$(foreign "$dir/.") || [ -n "$others" ]; then say "refused $dir: others can change" $others; continue; fi
+    others=$(foreign "$dir/.")
+    if [ -n "$others" ]; then say "refused $dir: others may change it:" $others; continue; fi
     real=$(cd -P "$dir" && pwd -P)
     if ! new=$(mktemp "$real/.new.XXXXXXXX" 2>&1); then say "refused $new"; continue; fi
     if ! why=$( (printf '#!/bin/sh\n' >"$new" && chmod 700 "$new" && "$new") 2>&1); then
@@ -131,5 +133,5 @@ def _script(text, hashes, chosen, **words):
     directory for the cache that the inventory names, or nothing."""
     cases = ["%s) hash=%s ;;" % (machine, digest) for machine, digest in sorted(hashes.items())]
     words.update(ARCHITECTURES="\n".join(cases), CHOSEN=shlex.quote(chosen), IMAGE=IMAGE, SYSTEM=SYSTEM, BINARY=BINARY, KEEP=str(KEEP))
-    script = re.sub("|".join(words), lambda word: words[word.group()], COMMON + text)
-    return "/bin/sh -c " + shlex.quote(script)
+    bare = re.sub(r"\n\s+", "\n", (COMMON + text).strip())  # it is in sudo's log, and in what -vvv prints
+    return "/bin/sh -c " + shlex.quote(re.sub("|".join(words), lambda word: words[word.group()], bare))
