@@ -123,9 +123,10 @@ func hostMask(buf []byte, at int) (mask uint32, end int) {
 	return uint32(1<<(32-length) - 1), at
 }
 
-// lineEnd is where the next line begins when nothing but blanks and a comment is left of this one, else 0.
+// lineEnd is where the next line begins when nothing but some blanks and a comment is left of this one, else 0. A line of
+// which only the beginning is in the buffer has more blanks than it takes, or begins a comment.
 func lineEnd(buf []byte, at int) int {
-	for buf[at] == ' ' || buf[at] == '\t' || buf[at] == '\r' {
+	for limit := at + 64; at < limit && (buf[at] == ' ' || buf[at] == '\t' || buf[at] == '\r'); {
 		at++
 	}
 	switch buf[at] {

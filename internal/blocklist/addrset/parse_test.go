@@ -166,7 +166,9 @@ func TestWhatIsNoEntryIsRejectedWithAReason(t *testing.T) {
 		"\ufeff\ufeff192.0.2.1":         nothing,
 		"\xff\xfe1\x00.\x00":            "a zero byte: save the list as plain text in UTF-8",
 		"192.0.2.1\r192.0.2.2":          several,
-		strings.Repeat("1", 201):        "longer than any entry: write one entry a line, and # before a comment",
+		"10.9.9.9" + strings.Repeat(" ", 300<<10) + "x":       "longer than any entry: write one entry a line, and # before a comment",
+		"10.9.9.9" + strings.Repeat(" ", 100<<10):             "longer than any entry: write one entry a line, and # before a comment",
+		strings.Repeat("1", 201):                              "longer than any entry: write one entry a line, and # before a comment",
 		"192.0.2.1-" + strings.Repeat(" ", 200) + "192.0.2.2": "longer than any entry: write one entry a line, and # before a comment",
 		strings.Repeat(" ", 64<<10) + "192.0.2.1":             "longer than any entry: write one entry a line, and # before a comment",
 	} {

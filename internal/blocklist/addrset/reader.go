@@ -48,7 +48,7 @@ func (w Warning) String() string {
 }
 
 // Read gathers a list. Name is what messages call it. Lines that are no entries are no error here, but in Rejected; an error
-// is one of src, and what was read before it is gathered.
+// is one of src, and the whole lines before it are gathered.
 func (r *Reader) Read(name string, src io.Reader) error {
 	if r.buf == nil {
 		r.buf = make([]byte, frontPad+bufSize+backPad)

@@ -96,6 +96,9 @@ func TestErrorsOfTheSourceAreReturned(t *testing.T) {
 	if !errors.Is(err, broken) || err.Error() != "read a.txt: input/output error" {
 		t.Errorf("got %v", err)
 	}
+	if got := text(t, r.Set()); got != "10.0.0.1\n" {
+		t.Errorf("half a line is taken:\n%s", got)
+	}
 	err = r.Read("b.txt", idle{})
 	if err == nil || err.Error() != "read b.txt: the source returns nothing and no error" {
 		t.Errorf("an idle source: %v", err)

@@ -23,7 +23,8 @@ type window struct {
 }
 
 // next reads on and returns where in buf whole lines are, the last one with a line end even when the source has none. Of a
-// line that does not fit, only the beginning is returned. After io.EOF, or another error, there are no more.
+// line that does not fit, only the beginning is returned. After io.EOF, or another error, there are no more; another error
+// may have cut the last line short, which is left out.
 func (w *window) next() (from, to int, err error) {
 	w.end = frontPad + copy(w.buf[frontPad:], w.buf[w.start:w.end])
 	w.start = frontPad
@@ -45,7 +46,7 @@ func (w *window) next() (from, to int, err error) {
 		w.start = w.end - len(fresh) + i + 1
 	}
 	full := w.start == from && w.end-w.start >= bufSize
-	if full || err != nil && w.end > w.start {
+	if full || err == io.EOF && w.end > w.start {
 		w.buf[w.end] = '\n'
 		w.skip = full
 		w.start, w.end = w.end+1, w.end+1
