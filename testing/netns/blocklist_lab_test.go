@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 )
 
 // blockLab is a lab with a connection to the node's nftables, and a guest behind the node: 10.93.0.2 and fd93::2. The peer
-// has the addresses ending in .2, .66 and .80 to .89 in each of its four networks.
+// has the addresses ending in .2, .66 and some more up to .86 in each of its four networks.
 type blockLab struct {
 	*lab
 	table *kernel.Conn
@@ -37,13 +38,24 @@ func newBlockLab(t *testing.T) *blockLab {
 	run(t, "ip", "-n", l.peer, "route", "add", "10.93.0.0/24", "via", "10.91.0.1")
 	run(t, "ip", "-n", l.peer, "route", "add", "fd93::/64", "via", "fd91::1")
 	run(t, "ip", "netns", "exec", l.node, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-	for _, last := range []string{"66", "80", "81", "82", "83"} {
+	for _, last := range []string{"66", "70", "74", "78", "80", "81", "82", "86"} {
 		for _, network := range []string{"10.91.0.", "10.92.0.", "fd91::", "fd92::"} {
 			l.address(t, network+last)
 		}
 	}
+	l.neighbours(t)
 	l.table = l.connect(t)
 	return l
+}
+
+// neighbours tells the peer where the node is. It would ask from addresses that are blocked, and get no answer.
+func (l *blockLab) neighbours(t *testing.T) {
+	t.Helper()
+	const card = "02:00:00:00:91:01"
+	run(t, "ip", "-n", l.node, "link", "set", "up0", "address", card)
+	for _, node := range []string{"10.91.0.1", "fd91::1"} {
+		run(t, "ip", "-n", l.peer, "neigh", "replace", node, "lladdr", card, "dev", "up0", "nud", "permanent")
+	}
 }
 
 // address gives the peer one more address.
@@ -164,10 +176,10 @@ func golden(hosts, hosts6 int) string {
 	counter input_ipv6 { packets 0 bytes 0 }
 	counter forward_ipv4 { packets 0 bytes 0 }
 	counter forward_ipv6 { packets 0 bytes 0 }
-	set blocked_hosts { type ipv4_addr size %d }
-	set blocked_ips { type ipv4_addr flags interval }
-	set blocked_hosts6 { type ipv6_addr size %d }
-	set blocked_ips6 { type ipv6_addr flags interval }
+	set blocked_hosts { type ipv4_addr; size %d; }
+	set blocked_ips { type ipv4_addr; flags interval; }
+	set blocked_hosts6 { type ipv6_addr; size %d; }
+	set blocked_ips6 { type ipv6_addr; flags interval; }
 	chain debvisor_blocklist_input {
 		type filter hook input priority -200; policy accept;
 		iifname "lo" accept
@@ -193,23 +205,19 @@ func (l *blockLab) mustRead(t *testing.T, want string) {
 	t.Helper()
 	got := l.nft(t, "-t", "list", "table", "inet", "debvisor_blocklist")
 	if normal(got) != normal(want) {
-		t.Fatalf("the table is\n%s\nnot\n%s", got, want)
+		t.Fatalf("the table is\n%s\nnot\n%s", normal(got), normal(want))
 	}
 }
 
+var blocks = regexp.MustCompile(`(counter|set|chain|map|flowtable|quota) [\w ]+ {[^{}]*`)
+
 // normal is one line for each counter, set and chain, sorted.
 func normal(text string) string {
-	words := strings.Join(strings.Fields(text), " ")
-	var parts []string
-	for _, kind := range []string{" counter ", " set ", " chain "} {
-		words = strings.ReplaceAll(words, "}"+kind, "}\n"+strings.TrimSpace(kind)+" ")
-	}
-	words = strings.ReplaceAll(words, "debvisor_blocklist { ", "debvisor_blocklist {\n")
-	for line := range strings.SplitSeq(words, "\n") {
-		parts = append(parts, strings.TrimSuffix(strings.TrimSpace(line), " }")+" }")
-	}
+	words := strings.Join(strings.Fields(strings.ReplaceAll(text, ";", " ")), " ")
+	head, body, _ := strings.Cut(words, "{")
+	parts := blocks.FindAllString(body, -1)
 	slices.Sort(parts)
-	return strings.Join(parts, "\n")
+	return head + "\n" + strings.Join(parts, "\n")
 }
 
 // elements is what nft says that the sets hold: all of it together, and whether each set holds only what belongs there.

@@ -63,7 +63,7 @@ func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong
 	var found []string
 	for _, ours := range sets {
 		if s.usable(ours) && s.sets[ours.name].count >= 0 {
-			miscount, err := c.miscount(ours, s.sets[ours.name].count, ours.of(want))
+			miscount, err := c.miscount(ours, s.sets[ours.name].count, want)
 			if err != nil {
 				return nil, err
 			}
@@ -91,29 +91,19 @@ func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong
 
 // miscount compares the kernel's count with what it should be, and looks at the places that the count says nothing of: the
 // element that stands for all addresses, and in an interval set a range that is open at its end.
-func (c *Conn) miscount(s set, counted int, want iter.Seq[span]) ([]string, error) {
-	n, top := 0, false
-	for sp := range want {
-		n, top = n+1, s.isTop(sp.last)
-	}
-	if s.ranges {
-		// The kernel counts pairs of start and end, rounded down: a range to the last address has no end, and nft, but
-		// not we, adds an end at the first address.
-		lowest, err := c.get(s, element{end: true})
-		if err != nil {
-			return nil, err
-		}
-		if top && !lowest {
-			n--
-		}
+func (c *Conn) miscount(s set, counted int, list addrset.Set) ([]string, error) {
+	n := count(s.of(list))
+	fromFirst, toLast := s.reach(list)
+	if fromFirst && toLast {
+		n-- // the kernel counts pairs of start and end, and one has no end
 	}
 	if counted != n {
 		return []string{fmt.Sprintf("%s holds %d elements instead of %d", s.name, counted, n)}, nil
 	}
-	return c.strays(s, top)
+	return c.strays(s, toLast)
 }
 
-func (c *Conn) strays(s set, top bool) ([]string, error) {
+func (c *Conn) strays(s set, toLast bool) ([]string, error) {
 	all, err := c.has(s, s.appendCatchAll(nil))
 	if err != nil {
 		return nil, err
@@ -121,7 +111,7 @@ func (c *Conn) strays(s set, top bool) ([]string, error) {
 	if all {
 		return []string{s.name + " holds all addresses"}, nil
 	}
-	if s.ranges && !top {
+	if s.ranges && !toLast {
 		open, err := c.has(s, s.appendElement(nil, s.top(), 0))
 		if err != nil {
 			return nil, err
@@ -189,20 +179,6 @@ func (c *Conn) probeSome(s set, asked []span) (string, error) {
 		err = errUnknown
 	}
 	return "", err
-}
-
-// get says whether the very element is there.
-func (c *Conn) get(s set, want element) (bool, error) {
-	var flags uint32
-	if want.end {
-		flags = unix.NFT_SET_ELEM_INTERVAL_END
-	}
-	found := false
-	err := c.elements(s, s.appendElement(nil, want.key, flags), func(e element) { found = e == want })
-	if errors.Is(err, unix.ENOENT) {
-		return false, nil
-	}
-	return found, err
 }
 
 // has says whether the set answers to the element at all.

@@ -17,6 +17,7 @@ type step struct {
 	// settled: no packet that met the ruleset before the last step may still be on its way when this one is done.
 	settled bool
 	needed  func() (bool, error) // nil: always
+	alone   bool                 // what it does is a change for certain, and nothing else may be in its transaction
 	fill    func(*batch) error
 }
 
@@ -49,6 +50,10 @@ func (c *Conn) Load(ctx context.Context, want addrset.Set) error {
 
 // loading are the steps from a state to what is wanted.
 func (c *Conn) loading(s state, want addrset.Set, roomy bool) []step {
+	if s.exists && s.flags != 0 {
+		s.flags = 0
+		return append([]step{wake()}, c.loading(s, want, roomy)...)
+	}
 	switch {
 	case !s.holding():
 		return []step{{fill: func(b *batch) error {
@@ -89,12 +94,18 @@ func (c *Conn) hostsFirst(s state, want addrset.Set) []step {
 // holdsOtherHosts: the wanted hosts are in the sets; do these hold more?
 func (c *Conn) holdsOtherHosts(want addrset.Set) (bool, error) {
 	s, err := c.read()
+	if err != nil {
+		return false, err
+	}
 	for _, ours := range sets {
-		if !ours.ranges && s.sets[ours.name].count != count(ours.of(want)) {
-			return true, err
+		if !ours.ranges {
+			wrong, err := c.miscount(ours, s.sets[ours.name].count, want)
+			if len(wrong) > 0 || err != nil {
+				return true, err
+			}
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // rangesFirst is for hosts that there is no room for beside those that are there: all that is wanted is in the interval
@@ -119,6 +130,16 @@ func rangesFirst(s state, want addrset.Set) []step {
 			return nil
 		}},
 	}
+}
+
+// wake makes a dormant table work. The kernel takes no other change of the table in the same transaction.
+func wake() step {
+	return step{alone: true, fill: func(b *batch) error {
+		return b.library(func(c *nftables.Conn) error {
+			c.AddTable(table)
+			return nil
+		})
+	}}
 }
 
 // prepare repairs the structure.
@@ -146,6 +167,9 @@ func fillRanges(b *batch, want addrset.Set) {
 	for _, ours := range sets {
 		if ours.ranges {
 			b.flush(ours)
+			if ours.hasFloor(want) {
+				b.floor(ours, unix.NFT_MSG_NEWSETELEM)
+			}
 			b.add(ours, ours.of(want))
 		}
 	}
@@ -213,18 +237,20 @@ func (c *Conn) run(ctx context.Context, generation uint32, steps []step) error {
 	return nil
 }
 
-// do does a step and returns the generation that it made. The step changes a chain to what it is already: otherwise adding
-// what is there would be no change, and the next generation somebody else's.
+// do does a step and returns the generation that it made. It also changes a chain to what it is already:
+// adding only what is there would be no change, and the next generation somebody else's.
 func (c *Conn) do(generation uint32, s step) (uint32, error) {
 	b := newBatch(generation)
 	if err := s.fill(b); err != nil {
 		return 0, err
 	}
-	if err := b.library(func(l *nftables.Conn) error {
-		l.AddChain(chain(inputChain))
-		return nil
-	}); err != nil {
-		return 0, err
+	if !s.alone {
+		if err := b.library(func(l *nftables.Conn) error {
+			l.AddChain(chain(inputChain))
+			return nil
+		}); err != nil {
+			return 0, err
+		}
 	}
 	if err := c.commit(b); err != nil {
 		return 0, err

@@ -82,6 +82,33 @@ func (s set) family(list addrset.Set, want func(single bool) bool) iter.Seq[span
 	return spans6(list.V6, want)
 }
 
+// reach says whether the ranges of a list begin with the first address of all, and whether they end with the last.
+func (s set) reach(list addrset.Set) (fromFirst, toLast bool) {
+	if !s.ranges {
+		return false, false
+	}
+	wide := func(single bool) bool { return !single }
+	var ends []span
+	if n := len(list.V4); s.width == 4 && n > 0 {
+		ends = slices.AppendSeq(ends, spans4([]addrset.Range4{list.V4[0], list.V4[n-1]}, wide))
+	}
+	if n := len(list.V6); s.width == 16 && n > 0 {
+		ends = slices.AppendSeq(ends, spans6([]addrset.Range6{list.V6[0], list.V6[n-1]}, wide))
+	}
+	for _, e := range ends {
+		fromFirst, toLast = fromFirst || e.first == addrset.Addr6{}, toLast || s.isTop(e.last)
+	}
+	return fromFirst, toLast
+}
+
+// hasFloor says whether the set holds the end of a range, of which there is no start, at the first address of all. nft puts
+// it into every interval set that does not start there. We do where the range to the last address has no end, so that the
+// kernel, which counts half of what it holds, counts each range.
+func (s set) hasFloor(list addrset.Set) bool {
+	fromFirst, toLast := s.reach(list)
+	return toLast && !fromFirst
+}
+
 func count(spans iter.Seq[span]) int {
 	n := 0
 	for range spans {
