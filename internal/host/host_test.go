@@ -229,3 +229,16 @@ func TestRenameReplacesAFile(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
+
+func TestAProcessSaysWhatItUsed(t *testing.T) {
+	p, err := host.Start(t.Context(), host.Cmd{Args: []string{"sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"}}, host.Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if u := p.Usage(); u.User == 0 || u.MaxRSS < 100_000 {
+		t.Errorf("used %+v", u)
+	}
+}
