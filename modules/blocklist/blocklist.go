@@ -45,9 +45,12 @@ var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p para
 	return plan(ctx, t, table, p)
 })
 
+// began is the time of the whole task: when it plans again, a quarantine of a second must not be over.
+var began = time.Now()
+
 func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params) ([]host.Change, error) {
 	if p.State == "absent" {
-		return blocklist.Absent(ctx, t.Host, table, p.asker(), time.Now())
+		return blocklist.Absent(ctx, t.Host, table, p.asker(), began)
 	}
 	desired, err := p.desired(t.Host)
 	if err != nil {
@@ -68,7 +71,7 @@ func (p params) desired(h *host.Host) (blocklist.Desired, error) {
 	if err != nil {
 		return blocklist.Desired{}, err
 	}
-	d := blocklist.Desired{By: p.asker(), Now: time.Now(), Managed: managed}
+	d := blocklist.Desired{By: p.asker(), Now: began, Managed: managed}
 	q, err := blocklist.ReadQuarantine(h)
 	if err != nil {
 		return d, err
