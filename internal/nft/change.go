@@ -13,7 +13,7 @@ import (
 
 // Options are how a configuration comes into force on a machine that is in use.
 type Options struct {
-	Confirm      time.Duration // how long somebody has to confirm it; 0 for at once and for good
+	Confirm      time.Duration // how long somebody has to confirm it, some seconds at least; 0 for at once and for good
 	AllowLockout bool          // also when an SSH client that is connected now could not connect again
 	Now          time.Time
 }

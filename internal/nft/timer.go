@@ -52,11 +52,14 @@ func (t timers) stop() []host.Change {
 	return changes
 }
 
+// moment is what a rollback takes: when the time is up the old rules are back.
+const moment = time.Second
+
 // arm starts a timer that rolls back. A rollback that is killed is tried again; one that ended in a fallback is done.
 func arm(unit string, after time.Duration) host.Change {
 	return host.Exec{Cmd: host.Cmd{Args: []string{
 		"systemd-run", "--quiet", "--collect", "--unit=" + unit, "--description=Bring the confirmed firewall back",
-		fmt.Sprintf("--on-active=%dms", after.Milliseconds()), "--timer-property=AccuracySec=100ms",
+		fmt.Sprintf("--on-active=%dms", (after - moment).Milliseconds()), "--timer-property=AccuracySec=100ms",
 		"--property=Restart=on-failure", "--property=RestartSec=2", "--property=RestartPreventExitStatus=4",
 		names.Debvisor, "firewall", "rollback",
 	}}}

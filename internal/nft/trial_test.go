@@ -162,7 +162,7 @@ func TestATrialIsInForceButNotInTheFiles(t *testing.T) {
 	n.apply(n.plan(before, Options{}))
 	changes := n.plan(after, twoMinutes)
 	const want = `check the ruleset: nft -c -f -
-run systemd-run --quiet --collect --unit=debvisor-firewall-rollback-1 '--description=Bring the confirmed firewall back' --on-active=120000ms --timer-property=AccuracySec=100ms --property=Restart=on-failure --property=RestartSec=2 --property=RestartPreventExitStatus=4 /usr/local/bin/debvisor firewall rollback
+run systemd-run --quiet --collect --unit=debvisor-firewall-rollback-1 '--description=Bring the confirmed firewall back' --on-active=119000ms --timer-property=AccuracySec=100ms --property=Restart=on-failure --property=RestartSec=2 --property=RestartPreventExitStatus=4 /usr/local/bin/debvisor firewall rollback
 create directory /run/debvisor-firewall (0700)
 create /run/debvisor-firewall/trial.json (0600)
 load the ruleset on trial
