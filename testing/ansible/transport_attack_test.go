@@ -4,12 +4,27 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"debvisor/internal/host"
 )
 
 // evil is a program that leaves a trace when it is run, and shows a result as a module would.
 const evil = `printf '#!/bin/sh\necho run >>/run/evil\necho "{}"\n' >%[1]s; chmod 755 %[1]s`
 
-const one = "- name: it\n  debvisor.core.contract: {text: a}\n"
+const (
+	one = "- name: it\n  debvisor.core.contract: {text: a}\n"
+	two = "- name: first\n  debvisor.core.contract: {text: a}\n- name: second\n  debvisor.core.contract: {text: b}\n"
+)
+
+// attacked is a stage whose target is attacked. What is attacked are scripts on the target, which are the same for every
+// controller.
+func attacked(t *testing.T) *stage {
+	t.Helper()
+	if _, err := host.Find("ansible-playbook"); err != nil {
+		t.Skipf("needs ansible-core on this machine: %v", err)
+	}
+	return newStage(t, core{name: "host"})
+}
 
 // hashed is the directory of the binary's hash that the target has in a cache.
 func (s *stage) hashed(t *testing.T, cache string) string {
@@ -21,87 +36,81 @@ func (s *stage) hashed(t *testing.T, cache string) string {
 // Each attack is prepared by somebody who has the rights to do it; the module is run all the same, from somewhere else or
 // after what was there has been replaced, and what was planted is never run.
 func TestNobodyPlantsABinary(t *testing.T) {
-	eachStage(t, func(t *testing.T, s *stage) {
-		hash := s.hashed(t, cacheOfRoot)
-		for _, a := range []struct{ name, user, prepare, says string }{
-			{"another user's directory made beforehand", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chown -R bob /var/cache/debvisor",
-				"contract was run from /var/tmp/debvisor-modules-0/"},
-			{"only the last directory is another user's", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chown bob /var/cache/debvisor/modules/HASH",
-				"/var/cache/debvisor/modules/HASH"},
-			{"a directory that others may write to", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chmod 777 /var/cache/debvisor",
-				"contract was run from /var/tmp/debvisor-modules-0/"},
-			{"a directory that a group may write to", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; chgrp bob /var/cache/debvisor/modules; chmod 775 /var/cache/debvisor/modules",
-				"contract was run from /var/tmp/debvisor-modules-0/"},
-			{"a binary that others may write to", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chmod 777 /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
-			{"a binary of another user", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chown bob /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
-			{"a link of another user in the place of the cache", "node",
-				"mkdir -p /home/bob/x/HASH; EVIL(/home/bob/x/HASH/debvisor-modules); chown -R bob /home/bob/x; rm -rf /var/cache/debvisor; ln -s /home/bob/x /var/tmp/debvisor-modules-0; chown -h bob /var/tmp/debvisor-modules-0",
-				"contract was run from /var/cache/debvisor/"},
-			{"a link in the place of the binary", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/home/bob/evil); ln -s /home/bob/evil /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"contract was copied to /var/cache/debvisor/"},
-			{"a link to the right binary, which its owner may change", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /home/bob/right; chown bob /home/bob/right; ln -s /home/bob/right /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"contract was copied to /var/cache/debvisor/"},
-			{"a link in the place of the hash's directory", "node",
-				"mkdir -p /var/cache/debvisor/modules /home/bob/y; EVIL(/home/bob/y/debvisor-modules); chown -R bob /home/bob/y; ln -s /home/bob/y /var/cache/debvisor/modules/HASH",
-				"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
-			{"a wrong hash in the cache", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules)",
-				"contract was copied to /var/cache/debvisor/"},
-			{"half a file", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH; head -c 1000000 /tmp/right >/var/cache/debvisor/modules/HASH/debvisor-modules; chmod 755 /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"contract was copied to /var/cache/debvisor/"},
-			{"a directory in the place of the binary", "node",
-				"mkdir -p /var/cache/debvisor/modules/HASH/debvisor-modules",
-				"contract was copied to /var/cache/debvisor/"},
-			{"root's directory in alice's home", "alice",
-				"mkdir -p /home/alice/.cache/debvisor/modules; rm -rf /var/cache/debvisor",
-				"contract was run from /var/tmp/debvisor-modules-4001/"},
-			{"bob's directory in the common place", "alice",
-				"mkdir -p /var/tmp/debvisor-modules-4001/HASH; EVIL(/var/tmp/debvisor-modules-4001/HASH/debvisor-modules); chown -R bob /var/tmp/debvisor-modules-4001; rm -rf /var/cache/debvisor; chmod 777 /home/alice",
-				"the modules are copied for every task"},
-		} {
-			t.Run(a.name, func(t *testing.T) {
-				s.target.do(t, "cp -n "+cacheOfRoot+"/*/debvisor-modules /tmp/right 2>/dev/null || test -e /tmp/right; rm -rf /var/cache/debvisor /var/tmp/* /home/alice/.cache /run/evil /home/bob/*; chmod 755 /home/alice; touch /run/evil; chmod 666 /run/evil")
-				prepare := strings.ReplaceAll(a.prepare, "HASH", hash)
-				for before, rest, found := strings.Cut(prepare, "EVIL("); found; before, rest, found = strings.Cut(prepare, "EVIL(") {
-					name, after, _ := strings.Cut(rest, ")")
-					prepare = before + fmt.Sprintf(evil, name) + after
-				}
-				s.target.do(t, prepare)
-				p := s.play(t, a.user, one, "-vvv")
-				p.ok(t, "it", "seen.text", "a")
-				p.says(t, strings.ReplaceAll(a.says, "HASH", hash))
-				if ran := s.target.do(t, "cat /run/evil"); ran != "" {
-					t.Errorf("what was planted was run:\n%s", p.short())
-				}
-				again := s.play(t, a.user, one, "-vvv")
-				again.ok(t, "it", "seen.text", "a")
-				if ran := s.target.do(t, "cat /run/evil"); ran != "" {
-					t.Errorf("what was planted was run the second time:\n%s", again.short())
-				}
-			})
-		}
-	})
+	s := attacked(t)
+	hash := s.hashed(t, cacheOfRoot)
+	for _, a := range []struct{ name, user, prepare, says string }{
+		{"another user's directory made beforehand", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chown -R bob /var/cache/debvisor",
+			"contract was run from /var/tmp/debvisor-modules-0/"},
+		{"only the last directory is another user's", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chown bob /var/cache/debvisor/modules/HASH",
+			"/var/cache/debvisor/modules/HASH"},
+		{"a directory that others may write to", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules); chmod 777 /var/cache/debvisor",
+			"contract was run from /var/tmp/debvisor-modules-0/"},
+		{"a directory that a group may write to", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; chgrp bob /var/cache/debvisor/modules; chmod 775 /var/cache/debvisor/modules",
+			"contract was run from /var/tmp/debvisor-modules-0/"},
+		{"a binary that others may write to", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chmod 777 /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
+		{"a binary of another user", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chown bob /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
+		{"a link of another user in the place of the cache", "node",
+			"mkdir -p /home/bob/x/HASH; EVIL(/home/bob/x/HASH/debvisor-modules); chown -R bob /home/bob/x; rm -rf /var/cache/debvisor; ln -s /home/bob/x /var/tmp/debvisor-modules-0; chown -h bob /var/tmp/debvisor-modules-0",
+			"contract was run from /var/cache/debvisor/"},
+		{"a link in the place of the binary", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/home/bob/evil); ln -s /home/bob/evil /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"contract was copied to /var/cache/debvisor/"},
+		{"a link to the right binary, which its owner may change", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /home/bob/right; chown bob /home/bob/right; ln -s /home/bob/right /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"contract was copied to /var/cache/debvisor/"},
+		{"a link in the place of the hash's directory", "node",
+			"mkdir -p /var/cache/debvisor/modules /home/bob/y; EVIL(/home/bob/y/debvisor-modules); chown -R bob /home/bob/y; ln -s /home/bob/y /var/cache/debvisor/modules/HASH",
+			"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
+		{"a wrong hash in the cache", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules)",
+			"contract was copied to /var/cache/debvisor/"},
+		{"half a file", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; head -c 1000000 /tmp/right >/var/cache/debvisor/modules/HASH/debvisor-modules; chmod 755 /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"contract was copied to /var/cache/debvisor/"},
+		{"a directory in the place of the binary", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"contract was copied to /var/cache/debvisor/"},
+		{"root's directory in alice's home", "alice",
+			"mkdir -p /home/alice/.cache/debvisor/modules; rm -rf /var/cache/debvisor",
+			"contract was run from /var/tmp/debvisor-modules-4001/"},
+		{"bob's directory in the common place", "alice",
+			"mkdir -p /var/tmp/debvisor-modules-4001/HASH; EVIL(/var/tmp/debvisor-modules-4001/HASH/debvisor-modules); chown -R bob /var/tmp/debvisor-modules-4001; rm -rf /var/cache/debvisor; chmod 777 /home/alice",
+			"the modules are copied for every task"},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			s.target.do(t, "cp -n "+cacheOfRoot+"/*/debvisor-modules /tmp/right 2>/dev/null || test -e /tmp/right; rm -rf /var/cache/debvisor /var/tmp/* /home/alice/.cache /run/evil /home/bob/*; chmod 755 /home/alice; touch /run/evil; chmod 666 /run/evil")
+			prepare := strings.ReplaceAll(a.prepare, "HASH", hash)
+			for before, rest, found := strings.Cut(prepare, "EVIL("); found; before, rest, found = strings.Cut(prepare, "EVIL(") {
+				name, after, _ := strings.Cut(rest, ")")
+				prepare = before + fmt.Sprintf(evil, name) + after
+			}
+			s.target.do(t, prepare)
+			p := s.play(t, a.user, two, "-vvv")
+			p.ok(t, "first", "seen.text", "a", "second", "seen.text", "b")
+			p.says(t, strings.ReplaceAll(a.says, "HASH", hash))
+			if ran := s.target.do(t, "cat /run/evil"); ran != "" {
+				t.Errorf("what was planted was run:\n%s", p.short())
+			}
+		})
+	}
 }
 
 // A race, with everything that other users may do: bob exchanges, as fast as he can, whatever he is allowed to, while
 // tasks run from the cache and install it.
 func TestASwapBetweenCheckAndRun(t *testing.T) {
-	eachStage(t, func(t *testing.T, s *stage) {
-		hash := s.hashed(t, cacheOfRoot)
-		s.target.do(t, "touch /run/evil; chmod 666 /run/evil; rm -rf /var/cache/debvisor; mkdir -p /home/bob/z/"+hash+"; "+fmt.Sprintf(evil, "/home/bob/z/"+hash+"/debvisor-modules")+"; chown -R bob /home/bob/z")
-		// The directory is bob's: he shows the right one while it is checked, and his own when it is run, if there is a moment.
-		s.target.do(t, `cat >/run/race.sh <<'END'
+	s := attacked(t)
+	hash := s.hashed(t, cacheOfRoot)
+	s.target.do(t, "touch /run/evil; chmod 666 /run/evil; rm -rf /var/cache/debvisor; mkdir -p /home/bob/z/"+hash+"; "+fmt.Sprintf(evil, "/home/bob/z/"+hash+"/debvisor-modules")+"; chown -R bob /home/bob/z")
+	// The directory is bob's: he shows the right one while it is checked, and his own when it is run, if there is a moment.
+	s.target.do(t, `cat >/run/race.sh <<'END'
 while :; do
     rm -rf /var/tmp/debvisor-modules-0 /var/tmp/debvisor-modules-4001
     ln -s /home/bob/z /var/tmp/debvisor-modules-0; ln -s /home/bob/z /var/tmp/debvisor-modules-4001
@@ -112,51 +121,48 @@ END
 chmod 777 /home/alice
 setsid setpriv --reuid bob --regid bob --clear-groups sh /run/race.sh >/dev/null 2>&1 &
 echo $! >/run/race`)
-		tasks := "- name: it\n  debvisor.core.contract: {text: a}\n  loop: \"{{ range(15) | list }}\"\n"
-		for _, user := range []string{"node", "alice"} {
-			p := s.play(t, user, tasks)
-			p.ok(t, "it", "", "ok")
-			if len(p.items) != 15 {
-				t.Errorf("%s: %d tasks of 15:\n%s", user, len(p.items), p.short())
-			}
+	tasks := "- name: it\n  debvisor.core.contract: {text: a}\n  loop: \"{{ range(15) | list }}\"\n"
+	for _, user := range []string{"node", "alice"} {
+		p := s.play(t, user, tasks)
+		p.ok(t, "it", "", "ok")
+		if len(p.items) != 15 {
+			t.Errorf("%s: %d tasks of 15:\n%s", user, len(p.items), p.short())
 		}
-		if ran := s.target.do(t, "kill $(cat /run/race); cat /run/evil"); ran != "" {
-			t.Errorf("bob's program was run as somebody else")
-		}
-	})
+	}
+	if ran := s.target.do(t, "kill $(cat /run/race); cat /run/evil"); ran != "" {
+		t.Errorf("bob's program was run as somebody else")
+	}
 }
 
 // An installation that is killed leaves nothing that a later one could take for whole, and its rest is swept away.
 func TestAnInstallationThatIsKilled(t *testing.T) {
-	eachStage(t, func(t *testing.T, s *stage) {
-		// cat stands for a slow line: it takes half of the binary, then everything ends at once, as with a power cut.
-		s.target.do(t, `printf '%s\n' '#!/bin/sh' 'head -c 500000; kill -9 $PPID' >/usr/local/bin/cat; chmod 755 /usr/local/bin/cat`)
-		killed := s.play(t, "node", one, "-vvv")
-		left := s.target.do(t, "rm /usr/local/bin/cat; find "+cacheOfRoot+" -type f -printf '%f %s\n'")
-		if !strings.HasPrefix(left, ".new.") || !strings.Contains(left, " 500000\n") || strings.Count(left, "\n") != 1 {
-			t.Fatalf("the installation was not killed half-way: %s\n%s", left, killed.short())
-		}
-		s.target.do(t, "touch -d '2 hours ago' "+cacheOfRoot+"/.new.*")
-		p := s.play(t, "node", one, "-vvv")
-		p.ok(t, "it", "seen.text", "a")
-		p.says(t, "contract was run from "+cacheOfRoot)
-		if left := s.target.do(t, "find "+cacheOfRoot+" -name '.new.*'"); left != "" {
-			t.Errorf("left behind: %s", left)
-		}
-	})
+	s := attacked(t)
+	// cat stands for a slow line: it takes half of the binary, then everything ends at once, as with a power cut.
+	s.target.do(t, `printf '%s\n' '#!/bin/sh' 'head -c 500000; kill -9 0' >/usr/local/bin/cat; chmod 755 /usr/local/bin/cat`)
+	killed := s.play(t, "node", one, "-vvv")
+	left := s.target.do(t, "rm /usr/local/bin/cat; find "+cacheOfRoot+" -type f -printf '%f %s\n'")
+	if !strings.HasPrefix(left, ".new.") || !strings.Contains(left, " 500000\n") || strings.Count(left, "\n") != 1 {
+		t.Fatalf("the installation was not killed half-way: %s\n%s", left, killed.short())
+	}
+	s.target.do(t, "touch -d '2 hours ago' "+cacheOfRoot+"/.new.*")
+	p := s.play(t, "node", one, "-vvv")
+	p.ok(t, "it", "seen.text", "a")
+	p.says(t, "contract was run from "+cacheOfRoot)
+	if left := s.target.do(t, "find "+cacheOfRoot+" -name '.new.*'"); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
 }
 
 // A cache keeps the newest versions, and one that still runs.
 func TestOldVersionsAreRemoved(t *testing.T) {
-	eachStage(t, func(t *testing.T, s *stage) {
-		s.target.do(t, "cd "+"/var/cache; mkdir -p debvisor/modules; cd debvisor/modules"+`
+	s := attacked(t)
+	s.target.do(t, "cd "+"/var/cache; mkdir -p debvisor/modules; cd debvisor/modules"+`
 for n in 1 2 3 4 5 6; do
     mkdir $n; cp /usr/bin/sleep $n/debvisor-modules; touch -d "$n days ago" $n/used
 done
 setsid 6/debvisor-modules 60 >/dev/null 2>&1 & `)
-		s.play(t, "node", one).ok(t)
-		if got := s.target.do(t, "cd "+cacheOfRoot+" && ls -d ? | tr '\\n' ' '"); got != "1 2 6 " {
-			t.Errorf("kept: %s", got)
-		}
-	})
+	s.play(t, "node", one).ok(t)
+	if got := s.target.do(t, "cd "+cacheOfRoot+" && ls -d ? | tr '\\n' ' '"); got != "1 2 6 " {
+		t.Errorf("kept: %s", got)
+	}
 }

@@ -116,7 +116,7 @@ func (m *machine) serve(t *testing.T, dir string) {
 ssh-keygen -q -t ed25519 -N '' -f /run/host_key
 for home in /root /home/alice; do mkdir -m 700 $home/.ssh; cp %[1]s/id.pub $home/.ssh/authorized_keys; done
 chown -R alice /home/alice/.ssh
-printf '%%s\n' 'HostKey /run/host_key' 'PermitRootLogin yes' 'UsePAM no' 'Subsystem sftp internal-sftp' 'PidFile none' 'MaxSessions 100' >/run/sshd_config
+printf '%%s\n' 'HostKey /run/host_key' 'PermitRootLogin yes' 'UsePAM no' 'Subsystem sftp internal-sftp' 'PidFile none' 'MaxSessions 100' 'StrictModes no' >/run/sshd_config
 /usr/sbin/sshd -f /run/sshd_config -E /run/sshd.log`, dir))
 	t.Cleanup(func() {
 		if t.Failed() {

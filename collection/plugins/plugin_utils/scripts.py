@@ -56,8 +56,10 @@ esac
 
 # Runs the module, whose arguments are on standard input, from the first place that has it.
 RUN = r"""
+last=
 for dir in IMAGE SYSTEM "$own" "$spare"; do
-    [ -e "$dir/$hash/BINARY" ] || continue
+    [ "$dir" != "$last" ] && [ -e "$dir/$hash/BINARY" ] || continue
+    last=$dir
     path=$(cd -P "$dir/$hash" && pwd -P)/BINARY
     others=$(foreign "$dir/$hash/BINARY")
     if [ -z "$others" ]; then

@@ -73,14 +73,12 @@ class ActionModule(ActionBase):
         if "absent" in said:
             self._install(said["absent"])
             answer, said = self._say(script, self._arguments())
-        if "unsafe" in said:
-            self._warnings.append("not trusted, and not used: " + said["unsafe"])
         if "unsupported" in said:
             raise AnsibleActionFail(self._unsupported(said["unsupported"]))
         if "run" not in said:
             return None
         if answer["rc"] == 126 and not answer["stdout"].strip():
-            raise AnsibleActionFail("%s cannot be run on the target: %s" % (said["run"], answer["stderr"].strip()))
+            raise AnsibleActionFail("the module cannot be run: %s" % answer["stderr"].strip())
         self._tell("was run from " + said["run"])
         return results.task_result(self._fqcn(), answer)
 
@@ -95,7 +93,7 @@ class ActionModule(ActionBase):
         if "installed" in said:
             self._tell("was copied to " + said["installed"])
             return
-        self._warnings.append(
+        self._warn(
             "the modules are copied for every task, because they cannot be kept on the target: %s. "
             "Set debvisor_module_cache to a directory that only the user of the task can change, "
             "with space and not mounted noexec." % said.get("refused", "no reason was given")
@@ -112,6 +110,10 @@ class ActionModule(ActionBase):
                 said[word] = said[word] + "; " + text if word in said else text
             else:
                 rest.append(line)
+        if "unsafe" in said:
+            self._warn("not trusted, and not used: " + said["unsafe"])
+        if "wrong" in said:
+            self._warn("not what it should be, and not used: " + said["wrong"])
         return dict(answer, stderr="".join(rest)), said
 
     def _run_copied(self, why):
@@ -130,10 +132,11 @@ class ActionModule(ActionBase):
                 raise
             raise AnsibleActionFail("install the package acl on the target; ansible-core needs it here: %s" % error)
         if answer.get("failed") and answer.get("rc") == 126:
-            answer["msg"] = (
-                "the module cannot be run in ansible_remote_tmp, which is %s; set it to a directory that is not mounted noexec: %s"
-                % (self.get_shell_option("remote_tmp"), answer.get("module_stderr", "").strip())
-            )
+            why = (answer.get("module_stdout", "") + answer.get("module_stderr", "")).strip()
+            remedy = "set ansible_remote_tmp, which is %s, to a directory that is not mounted noexec" % self.get_shell_option("remote_tmp")
+            if "format error" in why:
+                remedy = "the target calls itself %s, but runs no programs for it" % machine
+            answer["msg"] = "the module cannot be run: %s. %s" % (remedy, why)
         return answer
 
     def _arguments(self):
@@ -162,6 +165,10 @@ class ActionModule(ActionBase):
 
     def _unsupported(self, machine):
         return "debvisor.core has modules for %s, the target is %s" % (" and ".join(sorted(self._hashes)), machine)
+
+    def _warn(self, what):
+        if what not in self._warnings:
+            self._warnings.append(what)
 
     def _tell(self, what):
         display.vvv("%s %s" % (self._name, what), host=self._task.delegate_to or self._vars.get("inventory_hostname"))
