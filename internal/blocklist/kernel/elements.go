@@ -72,16 +72,17 @@ func (c *Conn) compare(ctx context.Context, s set, want iter.Seq[span]) (string,
 
 func (s set) differs(found []element, want iter.Seq[span]) string {
 	slices.SortFunc(found, element.compare)
+	if len(found) > 0 && found[0].all {
+		return "holds all addresses"
+	}
 	if len(found) > 0 && found[0] == (element{end: true}) {
-		found = found[1:] // nft puts it there; it ends nothing
+		found = found[1:] // the floor, which ends nothing
 	}
 	for sp := range want {
 		for _, e := range s.elementsOf(sp) {
 			switch {
 			case len(found) == 0 || e.compare(found[0]) < 0:
 				return "lacks " + s.format(e.key)
-			case found[0].all:
-				return "holds all addresses"
 			case e != found[0]:
 				return "holds a foreign " + s.format(found[0].key)
 			}
