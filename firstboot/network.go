@@ -2,8 +2,6 @@ package firstboot
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 
 	"debvisor/config"
 	"debvisor/internal/host"
@@ -60,26 +58,14 @@ func bridgeOf(a config.Network) netcfg.Bridge {
 }
 
 func (n node) firewall(ctx context.Context) ([]host.Change, error) {
-	c, err := firewallOf(n.answers.Network)
+	management, err := n.answers.Network.ManagementNetworks()
 	if err != nil {
 		return nil, err
 	}
-	changes, err := nft.Plan(ctx, n.Host, c)
+	changes, err := nft.Plan(ctx, n.Host, nft.Config{Management: management})
 	if err != nil {
 		return nil, err
 	}
 	start, err := unit.Started(ctx, n.Host, "nftables.service")
 	return append(changes, start...), err
-}
-
-func firewallOf(a config.Network) (nft.Config, error) {
-	var c nft.Config
-	for _, s := range a.Management {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			return c, fmt.Errorf("read network.management: %w", err)
-		}
-		c.Management = append(c.Management, p)
-	}
-	return c, nil
 }

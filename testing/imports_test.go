@@ -12,7 +12,7 @@ import (
 // neighbours; what is in no list is a domain package when it is below internal/.
 var layers = [][]string{
 	{"internal/report", "internal/host", "internal/version", "internal/names"},
-	{"internal/exit"},
+	{"internal/exit", "internal/session"},
 	{"internal"},
 	{"config", "internal/step", "internal/ansible"},
 	{"builder", "firstboot", "installer", "internal/health"},

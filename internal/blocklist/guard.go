@@ -10,6 +10,7 @@ import (
 
 	"debvisor/internal/blocklist/addrset"
 	"debvisor/internal/host"
+	"debvisor/internal/session"
 )
 
 // Protected are addresses that a node must not block: without them it, or the person who looks after it, is cut off.
@@ -102,26 +103,13 @@ func ask(ctx context.Context, h *host.Host, into any, args ...string) error {
 	return nil
 }
 
-// sshClients are the peers of the SSH sessions that are open, the one of a running playbook among them. The environment
-// of a session would not survive sudo.
 func sshClients(ctx context.Context, h *host.Host) (addrset.Set, error) {
-	out, err := h.Run(ctx, "ss", "-Htnp", "state", "established")
-	if err != nil {
-		return addrset.Set{}, err
-	}
+	open, err := session.Open(ctx, h)
 	var all []netip.Prefix
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line) // Recv-Q Send-Q local:port peer:port users:(("sshd",pid=1,fd=3))
-		if len(f) < 5 || !strings.Contains(f[4], `"sshd`) {
-			continue
-		}
-		peer, err := netip.ParseAddrPort(f[3])
-		if err != nil {
-			return addrset.Set{}, fmt.Errorf("read what ss printed: %w", err)
-		}
-		all = append(all, single(peer.Addr())...)
+	for _, client := range open {
+		all = append(all, single(client.Addr())...)
 	}
-	return addrset.Of(all...), nil
+	return addrset.Of(all...), err
 }
 
 // single are the networks of just these addresses, those that are none left out.

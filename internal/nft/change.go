@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/session"
 )
 
 // Options are how a configuration comes into force on a machine that is in use.
@@ -26,7 +27,7 @@ func PlanChange(ctx context.Context, h *host.Host, c Config, o Options) ([]host.
 	if err != nil {
 		return nil, nil, err
 	}
-	open, err := sessions(ctx, h)
+	open, err := session.Open(ctx, h)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type Trial struct {
 	Files     map[string]string `json:"files"`      // what to write when it is confirmed
 	Unit      string            `json:"unit"`       // of the timer that ends it
 	ConfirmBy time.Time         `json:"confirm_by"` // when the timer does
-	Sessions  []Session         `json:"sessions"`   // SSH connections that are older than it
+	Sessions  []netip.AddrPort  `json:"sessions"`   // SSH connections that are older than it
 }
 
 // ReadTrial is what is on trial; fs.ErrNotExist when nothing is.
