@@ -61,9 +61,9 @@ molecule: collection ## every role's Molecule scenarios, on nodes of a lab (as r
 e2e-power: ## cut the power in the middle of an installation (as root; after make test)
 	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e
 
-bench: iso ## sizes and times beside other tools', into build/bench (as root)
-	tools/apt-need tools/test.packages
-	$(GO) run ./testing/bench -edition $(EDITION)
+bench: iso collection ## sizes and times beside other tools', into build/bench (as root); ONLY=blocklist for a part
+	tools/apt-need tools/bench.packages
+	$(GO) run ./testing/bench -edition $(EDITION) -only '$(ONLY)'
 
 clean: ## remove what was built, keep downloads
 	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor* build/modules build/collections build/*.tar.gz

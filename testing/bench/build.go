@@ -4,31 +4,35 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"time"
-
-	"debvisor/internal/host"
 )
 
-// build makes the edition in a directory of its own: from downloaded packages only, and again with nothing changed.
-func (b bench) build(ctx context.Context) (Result, error) {
+// measureBuild makes the edition in a directory of its own: from downloaded packages only, and again with nothing changed.
+func measureBuild(ctx context.Context, b bench, f []Figure) error {
 	work, err := b.workspace()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	defer os.RemoveAll(work)
 	if err := b.seed(ctx, work); err != nil {
-		return Result{}, err
+		return err
 	}
-	r := Result{Name: "build", Seconds: map[string]float64{}}
-	for _, name := range []string{"full", "nothing changed"} {
-		start := time.Now()
-		if err := b.command(ctx, b.builder, "build", "--edition", b.edition, "--dir", work)(); err != nil {
-			return Result{}, err
-		}
-		r.Seconds[name] = time.Since(start).Seconds()
+	build := command(ctx, b.builder, "build", "--edition", b.edition, "--dir", work)
+	full, err := build()
+	if err != nil {
+		return err
 	}
-	r.Bytes, err = sizes(filepath.Join(work, "*.iso"))
-	return r, err
+	again, err := build()
+	if err != nil {
+		return err
+	}
+	size, err := sizeOf(filepath.Join(work, "*.iso"))
+	if err != nil {
+		return err
+	}
+	f[0].set(full.seconds, nil)
+	f[1].set(again.seconds, full.seconds)
+	f[2].set([]float64{size / (1 << 20)}, nil)
+	return nil
 }
 
 // seed gives the workspace the package cache of the build, and nothing else.
@@ -37,32 +41,30 @@ func (b bench) seed(ctx context.Context, work string) error {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
 	}
-	_, err := b.runner.Run(ctx, host.Cmd{Args: []string{"cp", "--archive", "--link",
-		filepath.Join(b.dir, "cache", "apt"), filepath.Join(b.dir, "cache", "debs"), cache}})
+	_, err := run(ctx, nil, "cp", "--archive", "--link", filepath.Join(b.dir, "cache", "apt"), filepath.Join(b.dir, "cache", "debs"), cache)
 	return err
 }
 
 // workspace is below the build directory, on the same file system.
 func (b bench) workspace() (string, error) {
-	dir := filepath.Join(b.dir, "bench", "work")
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(b.work()); err != nil {
 		return "", err
 	}
-	return dir, os.MkdirAll(dir, 0o755)
+	return b.work(), os.MkdirAll(b.work(), 0o755)
 }
 
-func sizes(pattern string) (map[string]int64, error) {
+func sizeOf(pattern string) (float64, error) {
 	found, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	all := map[string]int64{}
+	var sum float64
 	for _, name := range found {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		all[filepath.Base(name)] = info.Size()
+		sum += float64(info.Size())
 	}
-	return all, nil
+	return sum, nil
 }

@@ -11,32 +11,31 @@ import (
 	"debvisor/internal/iso"
 )
 
-// disc writes the files of the image again, with internal/iso (which also reads everything back) and with xorriso.
-func (b bench) disc(ctx context.Context) (Result, error) {
+// measureDisc writes the files of the image again, with internal/iso (which also reads everything back) and with xorriso.
+func measureDisc(ctx context.Context, b bench, f []Figure) error {
 	work, err := b.workspace()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	defer os.RemoveAll(work)
 	tree := filepath.Join(work, "tree")
 	disc, err := b.extract(tree)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	ours, err := b.fastest(func() error {
+	ours := timed(func() error {
 		_, err := iso.Write(ctx, filepath.Join(work, "ours.iso"), disc)
 		return err
 	})
-	if err != nil {
-		return Result{}, err
-	}
-	theirs, err := b.fastest(b.command(ctx, "xorriso", "-as", "mkisofs", "-quiet", "-o", filepath.Join(work, "theirs.iso"), "-R",
+	theirs := command(ctx, "xorriso", "-as", "mkisofs", "-quiet", "-o", filepath.Join(work, "theirs.iso"), "-R",
 		"-b", disc.BIOSImage, "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
-		"-eltorito-alt-boot", "-e", disc.EFIImage, "-no-emul-boot", tree))
+		"-eltorito-alt-boot", "-e", disc.EFIImage, "-no-emul-boot", tree)
+	o, p, err := compare(b.runs, b.runs, ours, theirs)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	return Result{Name: "iso", Seconds: map[string]float64{"debvisor": ours, "xorriso": theirs}, Ratio: map[string]float64{"debvisor/xorriso": ours / theirs}}, nil
+	f[0].set(o.seconds, p.seconds)
+	return nil
 }
 
 // extract copies the image's files to dir and returns the disc that they make.

@@ -1,100 +1,157 @@
 // Command bench measures what DebVisor promises to be quick at, beside the tool that people would use otherwise, and
-// keeps the numbers in build/bench. It asserts nothing: numbers are for people to compare.
+// keeps the numbers in build/bench. It asserts nothing: numbers are for people to compare. It fails only when something
+// could not be measured.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"time"
-
-	"debvisor/internal/host"
+	"slices"
+	"strings"
+	"syscall"
 )
-
-// Result is a file in build/bench.
-type Result struct {
-	Name    string             `json:"name"`
-	Seconds map[string]float64 `json:"seconds"`         // what was measured → seconds
-	Ratio   map[string]float64 `json:"ratio,omitempty"` // ours / the peer's, below 1 where ours is quicker
-	Bytes   map[string]int64   `json:"bytes,omitempty"`
-}
 
 // bench is where things are.
 type bench struct {
 	dir     string // build/
+	bin     string // commands of nodes
+	modules string // the binary of the Ansible modules
 	builder string
 	edition string
+	only    string
 	runs    int
-	runner  host.Runner
+	apart   bool // this program runs in namespaces of its own
 }
 
 func main() {
-	b := bench{runner: host.System{}}
-	flag.StringVar(&b.dir, "dir", "build", "directory of the build whose packages and image are used")
-	flag.StringVar(&b.builder, "builder", "build/bin/debvisor-builder", "the builder")
-	flag.StringVar(&b.edition, "edition", "minimal", "edition to build")
-	flag.IntVar(&b.runs, "runs", 5, "runs of each short measurement; the fastest counts")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.all(ctx); err != nil {
+	if err := program(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1)
 	}
 }
 
+func program(ctx context.Context) error {
+	if len(os.Args) > 1 && os.Args[1] == "child" {
+		return child(ctx, os.Args[2:])
+	}
+	b := bench{}
+	flag.StringVar(&b.dir, "dir", "build", "directory of the build whose packages and image are used, and of the results")
+	flag.StringVar(&b.bin, "bin", "builder/payload/bin", "directory of the commands of a node")
+	flag.StringVar(&b.modules, "modules", "build/modules/debvisor-modules-linux-amd64", "the Ansible modules")
+	flag.StringVar(&b.builder, "builder", "build/bin/debvisor-builder", "the builder")
+	flag.StringVar(&b.edition, "edition", "minimal", "edition to build")
+	flag.StringVar(&b.only, "only", "", "measure only these, with commas between: "+strings.Join(groups(), ", ")+", or words of figures' names")
+	flag.IntVar(&b.runs, "runs", 5, "runs of each short measurement; the median counts")
+	flag.BoolVar(&b.apart, "apart", false, "this program runs in namespaces of its own already")
+	flag.Parse()
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	return b.all(ctx)
+}
+
+// prepare makes all names absolute and checks the groups.
+func (b *bench) prepare() (err error) {
+	for _, p := range []*string{&b.dir, &b.bin, &b.modules, &b.builder} {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return err
+		}
+	}
+	if len(b.wanted()) == 0 {
+		return fmt.Errorf("nothing is called %q; there are %s", b.only, strings.Join(groups(), ", "))
+	}
+	return os.MkdirAll(b.results(), 0o755)
+}
+
+func (b bench) results() string { return filepath.Join(b.dir, "bench") }
+
+// wanted are the measurements to make.
+func (b bench) wanted() []measurement {
+	return slices.DeleteFunc(measurements(), func(m measurement) bool {
+		return !slices.ContainsFunc(strings.Split(b.only, ","), func(word string) bool {
+			return word == m.group || slices.ContainsFunc(m.figures, func(f Figure) bool { return strings.Contains(f.Name, word) })
+		})
+	})
+}
+
+// all measures, and prints the table of what this run measured.
 func (b bench) all(ctx context.Context) error {
-	for _, measure := range []func(context.Context) (Result, error){b.build, b.disc, b.signature, b.payload} {
-		r, err := measure(ctx)
+	var done []Figure
+	for _, group := range groups() {
+		figures, err := b.group(ctx, group)
 		if err != nil {
 			return err
 		}
-		if err := b.keep(r); err != nil {
-			return err
+		done = append(done, figures...)
+	}
+	if b.apart {
+		return nil
+	}
+	if err := printTable(os.Stdout, done); err != nil {
+		return err
+	}
+	return complaint(done)
+}
+
+// group measures one group, in a program of its own where it must not touch this system's network and files.
+func (b bench) group(ctx context.Context, group string) ([]Figure, error) {
+	wanted := slices.DeleteFunc(b.wanted(), func(m measurement) bool { return m.group != group })
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	if group == blocklist && !b.apart {
+		return b.outside(ctx, wanted)
+	}
+	if b.apart {
+		if err := b.prepareNode(ctx); err != nil {
+			return nil, err
 		}
+	}
+	var done []Figure
+	for _, m := range wanted {
+		figures, err := b.one(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		done = append(done, figures...)
+	}
+	return done, nil
+}
+
+// one measures and stores; what fails is stored too.
+func (b bench) one(ctx context.Context, m measurement) ([]Figure, error) {
+	fmt.Fprintln(os.Stderr, "bench: measuring", m.figures[0].Name)
+	err := m.take(ctx, b, m.figures)
+	for i := range m.figures {
+		f := &m.figures[i]
+		if err != nil && f.Runs == 0 {
+			f.Error = err.Error()
+		}
+		if err := f.store(b.results()); err != nil {
+			return nil, err
+		}
+	}
+	return m.figures, ctx.Err()
+}
+
+// complaint says that something is missing; the table says what and why.
+func complaint(figures []Figure) error {
+	missing := 0
+	for _, f := range figures {
+		if f.Error != "" {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d of %d figures could not be measured", missing, len(figures))
 	}
 	return nil
-}
-
-// keep prints a result and stores it.
-func (b bench) keep(r Result) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	fmt.Println(string(data))
-	dir := filepath.Join(b.dir, "bench")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, r.Name+".json"), append(data, '\n'), 0o644)
-}
-
-// fastest runs f several times and returns the least seconds: what other work on the machine did not disturb.
-func (b bench) fastest(f func() error) (float64, error) {
-	var best time.Duration
-	for i := range b.runs {
-		start := time.Now()
-		if err := f(); err != nil {
-			return 0, err
-		}
-		if took := time.Since(start); i == 0 || took < best {
-			best = took
-		}
-	}
-	return best.Seconds(), nil
-}
-
-// command is a measurement of a program.
-func (b bench) command(ctx context.Context, args ...string) func() error {
-	return func() error {
-		_, err := b.runner.Run(ctx, host.Cmd{Args: args})
-		return err
-	}
 }
 
 // image is the newest image of the edition.

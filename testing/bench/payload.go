@@ -4,40 +4,35 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-
-	"debvisor/internal/host"
 )
 
-// payload unpacks the image's squashfs, as an installation does, and copies the same tree, which is the least that any
-// installer of files has to do.
-func (b bench) payload(ctx context.Context) (Result, error) {
+// measurePayload unpacks the image's squashfs, as an installation does, and copies the same tree, which is the least that
+// any installer of files has to do.
+func measurePayload(ctx context.Context, b bench, f []Figure) error {
 	work, err := b.workspace()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	defer os.RemoveAll(work)
 	if _, err := b.extract(filepath.Join(work, "tree")); err != nil {
-		return Result{}, err
+		return err
 	}
 	root, again := filepath.Join(work, "root"), filepath.Join(work, "copy")
-	unpack, err := b.fastest(b.into(ctx, root, "unsquashfs", "-quiet", "-no-progress", "-d", root, filepath.Join(work, "tree/live/filesystem.squashfs")))
+	unpack := into(root, command(ctx, "unsquashfs", "-quiet", "-no-progress", "-d", root, filepath.Join(work, "tree/live/filesystem.squashfs")))
+	o, p, err := compare(b.runs, b.runs, unpack, into(again, command(ctx, "cp", "--archive", root, again)))
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	copied, err := b.fastest(b.into(ctx, again, "cp", "--archive", root, again))
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Name: "unpack", Seconds: map[string]float64{"unsquashfs": unpack, "cp": copied}, Ratio: map[string]float64{"unsquashfs/cp": unpack / copied}}, nil
+	f[0].set(o.seconds, p.seconds)
+	return nil
 }
 
-// into runs a command that makes dir, which must not be there yet.
-func (b bench) into(ctx context.Context, dir string, args ...string) func() error {
-	return func() error {
+// into is a task that makes dir, which must not be there yet.
+func into(dir string, make task) task {
+	return func() (used, error) {
 		if err := os.RemoveAll(dir); err != nil {
-			return err
+			return used{}, err
 		}
-		_, err := b.runner.Run(ctx, host.Cmd{Args: args})
-		return err
+		return make()
 	}
 }

@@ -8,41 +8,43 @@ import (
 	"debvisor/internal/sign"
 )
 
-// signature signs the image, with a raw signature and a bundle, and with openssl.
-func (b bench) signature(ctx context.Context) (Result, error) {
+// measureSignature signs the image, with a raw signature and a bundle, and with openssl.
+func measureSignature(ctx context.Context, b bench, f []Figure) error {
 	work, err := b.workspace()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	defer os.RemoveAll(work)
 	image, err := b.image()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	ours, err := b.ourSignature(filepath.Join(work, "ours"), image)
+	ours, err := ourSignature(filepath.Join(work, "ours"), image)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	key := filepath.Join(work, "theirs.pem")
-	if err := b.command(ctx, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)(); err != nil {
-		return Result{}, err
+	if _, err := run(ctx, nil, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key); err != nil {
+		return err
 	}
-	theirs, err := b.fastest(b.command(ctx, "openssl", "dgst", "-sha256", "-sign", key, "-out", filepath.Join(work, "sig"), image))
+	theirs := command(ctx, "openssl", "dgst", "-sha256", "-sign", key, "-out", filepath.Join(work, "sig"), image)
+	o, p, err := compare(b.runs, b.runs, ours, theirs)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	return Result{Name: "sign", Seconds: map[string]float64{"debvisor": ours, "openssl": theirs}, Ratio: map[string]float64{"debvisor/openssl": ours / theirs}}, nil
+	f[0].set(o.seconds, p.seconds)
+	return nil
 }
 
-func (b bench) ourSignature(key, image string) (float64, error) {
+func ourSignature(key, image string) (task, error) {
 	if err := sign.Generate(key, nil); err != nil {
-		return 0, err
+		return nil, err
 	}
 	signer, err := sign.Load(key+".key", nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return b.fastest(func() error {
+	return timed(func() error {
 		f, err := os.Open(image)
 		if err != nil {
 			return err
@@ -50,5 +52,5 @@ func (b bench) ourSignature(key, image string) (float64, error) {
 		defer f.Close()
 		_, err = signer.Sign(f)
 		return err
-	})
+	}), nil
 }

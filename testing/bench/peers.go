@@ -1,0 +1,9 @@
+package main
+
+import _ "embed"
+
+// The peers that are written in Python.
+var (
+	//go:embed peers/blocklist_ipaddress.py
+	ipaddressPeer string
+)
