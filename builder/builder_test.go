@@ -54,6 +54,7 @@ func programs() fstest.MapFS {
 	for _, p := range names.Binaries {
 		files[filepath.Base(p)] = &fstest.MapFile{Data: []byte("ELF " + p)}
 	}
+	files["debvisor-modules-linux-amd64"] = &fstest.MapFile{Data: []byte("ELF modules")}
 	return files
 }
 

@@ -23,7 +23,7 @@ type overlayTree struct {
 	epoch    time.Time
 }
 
-const overlayVersion = 3
+const overlayVersion = 4
 
 func (b *Builder) overlay(ctx context.Context, lock *Lock, root rootTree, public []byte) (overlayTree, error) {
 	key, err := b.overlayKey(lock, root.key, public)
@@ -125,30 +125,12 @@ func (b *Builder) ownFiles(lock *Lock, public []byte) ([]host.Want, error) {
 	for _, l := range names.Links {
 		wants = append(wants, host.Symlink{Path: l.Path, Target: l.Target})
 	}
-	shared, err := sharedFiles()
+	shared, err := b.sharedFiles()
 	if err != nil {
 		return nil, err
 	}
 	extra, err := b.extraSources()
 	return append(append(wants, shared...), extra...), err
-}
-
-// sharedFiles are the repository's documentation, playbooks and roles: a node can read about itself and converge itself.
-func sharedFiles() ([]host.Want, error) {
-	var wants []host.Want
-	err := fs.WalkDir(debvisor.Files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(debvisor.Files, name)
-		target := path.Join("/usr/share/debvisor/ansible", name)
-		if strings.HasPrefix(name, "docs/") {
-			target = path.Join("/usr/share/debvisor", name)
-		}
-		wants = append(wants, host.File{Path: target, Content: string(data), Mode: 0o644})
-		return err
-	})
-	return wants, err
 }
 
 // debSources is where a node gets its updates from.
