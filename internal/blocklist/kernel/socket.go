@@ -62,7 +62,7 @@ func (s *socket) send(messages []byte) error {
 		}
 		s.room = need
 	}
-	if err := unix.Sendto(s.fd, messages, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if _, err := unix.Write(s.fd, messages); err != nil {
 		return explain("send to the kernel", err)
 	}
 	return nil
