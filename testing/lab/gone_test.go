@@ -279,6 +279,52 @@ func TestNothingIsLeftOfALab(t *testing.T) {
 	}
 }
 
+// A lab whose owner is interrupted while it starts is not left to itself, not even one that was to stay.
+func TestNothingIsLeftOfALabThatWasStarting(t *testing.T) {
+	if err := Can(); err != nil {
+		t.Skip(err)
+	}
+	program, err := Command(t.Context())
+	noError(t, err)
+	for _, flag := range []string{"--detach=false", "--detach"} {
+		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+			dir := inEmptyTemp(t)
+			p, err := host.Start(context.Background(), host.Cmd{Args: []string{program, "up", flag, "--nodes", "3", "--dir", dir}}, host.Streams{})
+			noError(t, err)
+			noError(t, eventually(func() error {
+				_, err := os.Stat(filepath.Join(dir, "node2.console")) // some node begins to boot
+				return err
+			}))
+			seen := traces{dir: dir, processes: map[int]string{}}
+			for _, pid := range processesOf(t, dir) {
+				if began, err := beginning(pid); err == nil {
+					seen.processes[pid] = began
+				}
+			}
+			noError(t, syscall.Kill(p.Pid(), s))
+			if p.Wait() == nil {
+				t.Errorf("%s was up before signal %d came: this test shows nothing", flag, s)
+			}
+			nothingLeft(t, seen.left)
+			nothingLeft(t, seen.leftFiles)
+		}
+	}
+}
+
+func TestADetachedLabEndsWithItsOwner(t *testing.T) {
+	dir := inEmptyTemp(t)
+	owner, err := host.Start(t.Context(), host.Cmd{Args: []string{"sleep", "1000"}}, host.Streams{})
+	noError(t, err)
+	l := New(t, Options{Nodes: 1, Dir: dir, Detach: true, Owner: owner.Pid()})
+	s := tracesOf(t, l)
+	if _, err := l.Node(1).Exec(t.Context(), "true"); err != nil {
+		t.Error(err)
+	}
+	noError(t, owner.Kill())
+	nothingLeft(t, s.left)
+	nothingLeft(t, s.leftFiles)
+}
+
 // When everything is killed at once nobody is there to remove files; the next lab does.
 func TestTheNextLabClearsUp(t *testing.T) {
 	dir := inEmptyTemp(t)

@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"debvisor/internal/host"
 )
@@ -20,11 +23,15 @@ type link struct {
 	ended      chan struct{} // closed when said has ended
 }
 
-// ready is the line that the supervisor writes when all nodes are up.
-const ready = "ready\n"
+// ready is the line that the supervisor writes when all nodes are up; stay is what tells the guard that the end of the pipe
+// is not the end of the lab.
+const (
+	ready = "ready\n"
+	stay  = "stay\n"
+)
 
 // startGuard starts the guard in a session of its own, so that Ctrl-C does not reach it, and waits for the nodes.
-func startGuard(ctx context.Context, command string, s *spec, detach bool) (*link, error) {
+func startGuard(ctx context.Context, command string, s *spec, owner int) (*link, error) {
 	in, hold, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -37,10 +44,7 @@ func startGuard(ctx context.Context, command string, s *spec, detach bool) (*lin
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), hold.Close(), said.Close(), out.Close())
 	}
-	args := []string{"setsid", "--fork", command, "guard", s.Dir}
-	if detach {
-		args = append(args, "--detach")
-	}
+	args := []string{"setsid", "--fork", command, "guard", s.Dir, "--owner", strconv.Itoa(owner)}
 	process, err := host.Start(ctx, host.Cmd{Args: args}, host.Streams{In: in, Out: out, Err: log})
 	err = errors.Join(err, in.Close(), out.Close(), log.Close())
 	l := &link{hold: hold, said: said, ended: make(chan struct{})}
@@ -55,6 +59,12 @@ func startGuard(ctx context.Context, command string, s *spec, detach bool) (*lin
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
+}
+
+// detach lets the lab stay.
+func (l *link) detach() error {
+	_, err := l.hold.WriteString(stay)
+	return errors.Join(err, l.hold.Close(), l.said.Close())
 }
 
 // watch sees the end of the guard, which holds the other end of the pipe until everything is gone.
@@ -103,9 +113,9 @@ func clear(dir string) error {
 	return errors.Join(g.remove(groupOf(dir)), g.close(), os.RemoveAll(dir))
 }
 
-// Guard starts the supervisor of the lab in dir and stays until it ends, or until hold does: the standard input of a lab
-// that belongs to somebody, nil for one that stays. Then it ends everything and removes it.
-func Guard(ctx context.Context, dir string, hold io.Reader) error {
+// Guard starts the supervisor of the lab in dir and stays until it ends, or until whoever asked for the lab closes hold
+// without a word, or until the process with the number owner ends, if it is not 0. Then it ends everything and removes it.
+func Guard(ctx context.Context, dir string, hold io.Reader, owner int) error {
 	held, err := (&host.Host{Root: dir}).Lock(lockFile)
 	if err != nil {
 		return err
@@ -113,7 +123,7 @@ func Guard(ctx context.Context, dir string, hold io.Reader) error {
 	defer held.Close()
 	p, err := startSupervisor(ctx, dir)
 	if err == nil {
-		err = watch(ctx, p, hold)
+		err = watch(ctx, p, hold, owner)
 	}
 	if err != nil {
 		return err // the log is needed; whoever asked for the lab clears up
@@ -140,20 +150,40 @@ func startSupervisor(ctx context.Context, dir string) (p *host.Process, err erro
 	return p, errors.Join(err, g.close())
 }
 
-func watch(ctx context.Context, p *host.Process, hold io.Reader) error {
-	gone := make(chan struct{})
-	if hold != nil {
+func watch(ctx context.Context, p *host.Process, hold io.Reader, owner int) error {
+	left := make(chan struct{}, 2)
+	go func() {
+		// However the reading ends, nobody is there any more.
+		if word, _ := io.ReadAll(hold); string(word) != stay {
+			left <- struct{}{}
+		}
+	}()
+	if owner != 0 {
 		go func() {
-			defer close(gone)
-			// However the reading ends, nobody is there any more.
-			_, _ = io.Copy(io.Discard, hold)
+			awaitEnd(owner)
+			left <- struct{}{}
 		}()
 	}
 	select {
 	case <-p.Done():
 		return p.Wait()
-	case <-gone:
+	case <-left:
 	case <-ctx.Done():
 	}
 	return p.Kill()
+}
+
+// awaitEnd returns when a process has ended. One that cannot be watched counts as ended, so that no lab stays for nobody.
+func awaitEnd(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Control  bool      // a further node, "control", that has ansible-core 2.19 and sees the repository at /src
 	Dir      string    // of the lab's keys and inventories, removed with the lab; a temporary one when empty
 	Detach   bool      // the lab stays when this program ends, until Close or "debvisor-lab down"
+	Owner    int       // a process with which the lab ends, also when it is detached; 0 for none
 	Progress io.Writer // is told what takes long; nil for nobody
 }
 
@@ -70,12 +71,12 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := startGuard(ctx, p.command, s, o.Detach)
+	guard, err := startGuard(ctx, p.command, s, o.Owner)
 	if err != nil {
 		return nil, errors.Join(err, clear(s.Dir))
 	}
 	if o.Detach {
-		return s.lab(nil), nil
+		return s.lab(nil), guard.detach()
 	}
 	return s.lab(guard), nil
 }
@@ -111,6 +112,9 @@ func Clear(dir string) error {
 // Close ends the lab and waits until nothing of it is left. One that has ended already is fine.
 func (l *Lab) Close() error {
 	if l.guard == nil {
+		if _, err := os.Stat(l.Dir); errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		return l.down()
 	}
 	return errors.Join(l.guard.close(), clear(l.Dir))

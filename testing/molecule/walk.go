@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,7 +180,7 @@ func (k *walk) play(ctx context.Context, name string, args ...string) (string, e
 		return "", err
 	}
 	maps.Copy(env, c.Provisioner.Env)
-	env["DEBVISOR_LAB"] = k.command
+	env["DEBVISOR_LAB"], env["DEBVISOR_LAB_OWNER"] = k.command, strconv.Itoa(os.Getpid())
 	if k.core == lab.Cores[1] {
 		env["DEBVISOR_LAB_CONTROL"] = "1"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,42 @@ func TestARoleThatIsNotIdempotentFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever interrupts a walk is left with nothing.
+func TestAnInterruptedWalkLeavesNothing(t *testing.T) {
+	needLab(t)
+	short, err := os.MkdirTemp("", "m") // sockets cannot have long names
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(short)
+	t.Setenv("TMPDIR", short)
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &stopper{at: "create", stop: cancel}
+	if err := run(ctx, []string{"-core", "2.14", "-roles", "testdata/roles"}, out, io.Discard); err == nil {
+		t.Error("the walk went on")
+	}
+	if !strings.Contains(out.String(), "create      ok") || strings.Contains(out.String(), "converge    ok") {
+		t.Errorf("it was not interrupted after its lab was made:\n%s", out.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "*")); err != nil || len(left) > 0 {
+		t.Errorf("left over: %q, %v", left, err)
+	}
+}
+
+// stopper calls stop when a line with at is written.
+type stopper struct {
+	strings.Builder
+	at   string
+	stop func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), s.at) {
+		s.stop()
+	}
+	return s.Builder.Write(p)
 }
 
 const least = `

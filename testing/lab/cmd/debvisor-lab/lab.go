@@ -50,6 +50,7 @@ func upCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.Control, "control", false, "also a control node with ansible-core 2.19")
 	c.Flags().StringSliceVar(&o.Packages, "packages", nil, "Debian packages that the nodes are to have, with commas between")
 	c.Flags().BoolVar(&o.Detach, "detach", false, "return when the nodes are up; the lab stays until \"down\"")
+	c.Flags().IntVar(&o.Owner, "owner", 0, "number of a process with which the lab ends, also when it is detached")
 	return c
 }
 

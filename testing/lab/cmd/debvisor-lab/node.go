@@ -38,14 +38,11 @@ func nodeCommand(c cobra.Command, do func(*lab.Node, context.Context) error) *co
 
 // processCommands are the processes of a lab.
 func processCommands() []*cobra.Command {
-	var detach bool
+	var owner int
 	guard := &cobra.Command{Use: "guard DIR", Hidden: true, Args: exactly("DIR"), RunE: func(c *cobra.Command, args []string) error {
-		if detach {
-			return lab.Guard(c.Context(), args[0], nil)
-		}
-		return lab.Guard(c.Context(), args[0], os.Stdin)
+		return lab.Guard(c.Context(), args[0], os.Stdin, owner)
 	}}
-	guard.Flags().BoolVar(&detach, "detach", false, "the lab stays until somebody ends it")
+	guard.Flags().IntVar(&owner, "owner", 0, "process with which the lab ends")
 	return []*cobra.Command{
 		guard,
 		{Use: "supervise DIR", Hidden: true, Args: exactly("DIR"), RunE: func(c *cobra.Command, args []string) error {
