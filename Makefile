@@ -45,11 +45,12 @@ check: check-go ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./... && $(GO) tool staticcheck ./...
 
-test: check ## everything: builds the minimal edition and installs it in QEMU (as root)
+test: check ## everything: builds the minimal edition, installs it in QEMU, applies roles to lab nodes (as root)
 	tools/apt-need tools/test.packages
-	$(MAKE) iso EDITION=minimal
+	$(MAKE) iso collection EDITION=minimal
 	DEBVISOR_QEMU=1 DEBVISOR_E2E=1 DEBVISOR_BOOT_ROOT="$$(ls -td $$PWD/build/cache/root-minimal-* | head -n 1)" \
 		$(GO) test -count=1 -timeout 60m -json ./... | $(GO) run ./testing/tally -strict
+	$(MAKE) molecule
 
 lab: check-go ## three nodes to try roles and modules on, until Ctrl-C (as root; after make iso EDITION=minimal)
 	$(BUILD) -o build/bin/ ./testing/lab/cmd/debvisor-lab
