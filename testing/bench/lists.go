@@ -49,13 +49,16 @@ func writeLists(dir string) error {
 		lines, allowed int
 		seed           uint64
 	}{{large, 1_000_000, 10_000, 1}, {otherLarge, 1_000_000, 10_000, 2}, {small, 10_000, 100, 3}, {otherSmall, 10_000, 100, 4}} {
-		// The node's guard refuses a list that blocks loopback, so its whitelist has it.
-		allow := append(sample.Allow4(l.allowed, l.lines, l.seed), "127.0.0.0/8\n"...)
-		if err := writeList(filepath.Join(dir, l.name), sample.Block4(l.lines, l.seed), allow); err != nil {
+		if err := writeList(filepath.Join(dir, l.name), sample.Block4(l.lines, l.seed), whitelist(l.allowed, l.lines, l.seed)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// whitelist has loopback in it: the node's guard refuses a list that blocks that.
+func whitelist(lines, blocked int, seed uint64) []byte {
+	return append(sample.Allow4(lines, blocked, seed), "127.0.0.0/8\n"...)
 }
 
 func writeList(path string, block, allow []byte) error {

@@ -23,7 +23,7 @@ func groups() []string { return []string{blocklist, transport, image} }
 
 // measurements are all that there are. Their lists hold a million lines, of which 778,000 ranges are left.
 func measurements() []measurement {
-	return slices.Concat(blocklistMeasurements(), imageMeasurements())
+	return slices.Concat(blocklistMeasurements(), transportMeasurements(), imageMeasurements())
 }
 
 const (
@@ -58,6 +58,15 @@ func blocklistMeasurements() []measurement {
 			{Name: "let through per replacement, 10 k lines", Against: "nft -f: delete, make again", Unit: "packets", Goal: absolute(0)},
 			{Name: "let through per replacement, 1 M lines", Against: "nft -f: delete, make again", Unit: "packets", Goal: absolute(0)},
 		}, measureReplacements},
+	}
+}
+
+func transportMeasurements() []measurement {
+	return []measurement{
+		{transport, []Figure{
+			{Name: "module task over ssh, warm", Against: "a Python module", Unit: "ms", Goal: ratio(0.25)},
+			{Name: "module task over ssh, first time on a node", Against: "the binary copied", Unit: "ms", Goal: ratio(1.3)},
+		}, measureTransport},
 	}
 }
 

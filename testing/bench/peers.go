@@ -6,4 +6,6 @@ import _ "embed"
 var (
 	//go:embed peers/blocklist_ipaddress.py
 	ipaddressPeer string
+	//go:embed peers/python_blocklist.py
+	pythonModule string
 )
