@@ -36,10 +36,8 @@ func questions() []question {
 	others := []string{`0`, `1`, `2`, `-3`, `1.0`, `2.5`, `9007199254740993`, `true`, `false`, `[]`, `[1, "2"]`, `["a", "b"]`, `[true]`, `{}`, `{"a": 1}`}
 	var all []question
 	for _, v := range append(texts, others...) {
-		for _, q := range []question{{"text", "str", "", v}, {"count", "int", "", v}, {"force", "bool", "", v}, {"ratio", "float", "", v}, {"path", "path", "", v},
-			{"names", "list", "str", v}, {"numbers", "list", "int", v}, {"dict", "dict", "", v}, {"raw", "raw", "", v}} {
-			all = append(all, q)
-		}
+		all = append(all, question{"text", "str", "", v}, question{"count", "int", "", v}, question{"force", "bool", "", v}, question{"ratio", "float", "", v},
+			question{"path", "path", "", v}, question{"names", "list", "str", v}, question{"numbers", "list", "int", v}, question{"dict", "dict", "", v}, question{"raw", "raw", "", v})
 	}
 	return all
 }
