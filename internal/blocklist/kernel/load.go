@@ -209,35 +209,73 @@ func (s state) grow(c *nftables.Conn, want addrset.Set) error {
 	return nil
 }
 
-// run does the steps, each on the ruleset that the one before left, and knows the ruleset then. When somebody else changed
-// it in between the error is errUnknown.
+// run does the steps, and knows the ruleset then, unless somebody else changed it in between. The error is errUnknown when
+// it is no longer of this generation in the beginning.
 func (c *Conn) run(ctx context.Context, generation uint32, steps []step) error {
-	for _, s := range steps {
+	proven := true
+	for i, s := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if s.needed != nil {
-			needed, err := s.needed()
+		if unneeded, err := s.unneeded(); unneeded || err != nil {
 			if err != nil {
 				return err
 			}
-			if !needed {
-				continue
-			}
+			continue
 		}
 		if s.settled {
 			settle()
 		}
-		var err error
-		if generation, err = c.do(generation, s); err != nil {
+		after, err := c.do(generation, s)
+		if errors.Is(err, errUnknown) && i > 0 {
+			proven = false
+			after, err = c.insist(ctx, s)
+		}
+		if err != nil {
 			return err
 		}
+		proven = proven && after == following(generation)
+		generation = after
 	}
-	c.learn(generation)
+	if proven {
+		c.learn(generation)
+	}
 	return nil
 }
 
-// do does a step and returns the generation that it made. It also changes a chain to what it is already:
+func (s step) unneeded() (bool, error) {
+	if s.needed == nil {
+		return false, nil
+	}
+	needed, err := s.needed()
+	if errors.Is(err, errUnknown) {
+		return false, nil
+	}
+	return !needed, err
+}
+
+// insist does a step on whatever ruleset somebody else has made meanwhile, if the structure of the table is still right;
+// else the error is errUnknown. The step may have been done already: those of Load can be done twice, and
+// those of Update fail then, so that all is loaded.
+func (c *Conn) insist(ctx context.Context, s step) (after uint32, err error) {
+	whole := true
+	err = patiently(ctx, func() error {
+		now, err := c.read()
+		if err != nil {
+			return err
+		}
+		if whole = len(now.faults()) == 0; whole {
+			after, err = c.do(now.generation, s)
+		}
+		return err
+	})
+	if err == nil && !whole {
+		err = errUnknown
+	}
+	return after, err
+}
+
+// do does a step and returns the generation of the ruleset afterwards. The step also changes a chain to what it is already:
 // adding only what is there would be no change, and the next generation somebody else's.
 func (c *Conn) do(generation uint32, s step) (uint32, error) {
 	b := newBatch(generation)
@@ -255,11 +293,7 @@ func (c *Conn) do(generation uint32, s step) (uint32, error) {
 	if err := c.commit(b); err != nil {
 		return 0, err
 	}
-	after, err := c.generation()
-	if err == nil && after != following(generation) {
-		err = errUnknown
-	}
-	return after, err
+	return c.generation()
 }
 
 func following(generation uint32) uint32 { return max(generation+1, 1) }
