@@ -22,8 +22,11 @@ type batch struct {
 }
 
 // newBatch begins a transaction. The kernel refuses it unless the ruleset is of this generation; 0 is any.
-func newBatch(generation uint32) *batch {
-	b := &batch{}
+func newBatch(generation uint32) *batch { return reuse(nil, generation) }
+
+// reuse is newBatch in a buffer that is no longer needed: a long list takes many megabytes.
+func reuse(buffer []byte, generation uint32) *batch {
+	b := &batch{bytes: buffer[:0]}
 	b.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, 0, unix.NFNL_SUBSYS_NFTABLES, "begin")
 	if generation != 0 {
 		b.bytes = appendNumber(b.bytes, unix.NFNL_BATCH_GENID, generation)

@@ -25,6 +25,7 @@ type Conn struct {
 	known     uint32 // generation of the ruleset on which rests what this Conn knows; 0: none
 	lost      bool   // the ruleset is not what this Conn last made or saw
 	noCounts  bool
+	scratch   []byte // the bytes of the last of several transactions
 }
 
 // Option changes how a Conn works.

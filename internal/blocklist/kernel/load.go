@@ -212,6 +212,7 @@ func (s state) grow(c *nftables.Conn, want addrset.Set) error {
 // run does the steps, and knows the ruleset then, unless somebody else changed it in between. The error is errUnknown when
 // it is no longer of this generation in the beginning.
 func (c *Conn) run(ctx context.Context, generation uint32, steps []step) error {
+	defer func() { c.scratch = nil }()
 	proven := true
 	for i, s := range steps {
 		if err := ctx.Err(); err != nil {
@@ -278,7 +279,7 @@ func (c *Conn) insist(ctx context.Context, s step) (after uint32, err error) {
 // do does a step and returns the generation of the ruleset afterwards. The step also changes a chain to what it is already:
 // adding only what is there would be no change, and the next generation somebody else's.
 func (c *Conn) do(generation uint32, s step) (uint32, error) {
-	b := newBatch(generation)
+	b := reuse(c.scratch, generation)
 	if err := s.fill(b); err != nil {
 		return 0, err
 	}
@@ -290,7 +291,9 @@ func (c *Conn) do(generation uint32, s step) (uint32, error) {
 			return 0, err
 		}
 	}
-	if err := c.commit(b); err != nil {
+	err := c.commit(b)
+	c.scratch = b.bytes
+	if err != nil {
 		return 0, err
 	}
 	return c.generation()
