@@ -7,5 +7,5 @@ import "embed"
 
 // Files are below their names in the repository.
 //
-//go:embed docs all:playbooks all:roles collection LICENSES modules/*/*.yml
+//go:embed docs all:playbooks all:roles collection collection/.ansible-lint LICENSES modules/*/*.yml
 var Files embed.FS

@@ -108,7 +108,9 @@ func TestWhatIsMadeHere(t *testing.T) {
 	}
 	stub := text(t, c, "plugins/modules/ping.py")
 	want := `
-from __future__ import annotations
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
 
 DOCUMENTATION = r"""
 ---

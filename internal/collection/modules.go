@@ -50,13 +50,16 @@ func (c *Collection) addModules(s Source) error {
 	return c.addRuntime(s, modules)
 }
 
+// future is what ansible-test of ansible-core 2.14 to 2.16 asks of every module, and later ones allow.
+const future = "\nfrom __future__ import absolute_import, division, print_function\n\n__metaclass__ = type\n"
+
 // stub is a Python file that holds a module's documentation and nothing else.
 func stub(docs []byte) (string, error) {
 	if err := yaml.Unmarshal(docs, &map[string]any{}); err != nil {
 		return "", err
 	}
 	var s strings.Builder
-	s.WriteString(license + "\nfrom __future__ import annotations\n")
+	s.WriteString(license + future)
 	for _, part := range []string{"DOCUMENTATION", "EXAMPLES", "RETURN"} {
 		text := block(string(docs), part)
 		if text == "" {

@@ -1,7 +1,6 @@
 package ansible_test
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -103,12 +102,6 @@ func (m *machine) do(t *testing.T, script string) string {
 	return string(out)
 }
 
-// as runs a shell script in the machine as a user.
-func (m *machine) as(t *testing.T, user, script string) string {
-	t.Helper()
-	return m.do(t, "exec setpriv --reuid "+user+" --regid "+user+" --clear-groups env HOME=/home/"+user+" sh -ec '"+script+"'")
-}
-
 // serve starts sshd on the machine, for root and alice with the key in dir.
 func (m *machine) serve(t *testing.T, dir string) {
 	t.Helper()
@@ -138,16 +131,7 @@ var contract = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for _, e := range entries {
-		name := filepath.Join(dir, filepath.FromSlash(collection.Path), filepath.FromSlash(e.Path))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return "", err
-		}
-		if e.Link != "" {
-			err = os.Symlink(e.Link, name)
-		} else {
-			err = os.WriteFile(name, e.Data, e.Mode)
-		}
-		if err != nil {
+		if err := putEntry(filepath.Join(dir, filepath.FromSlash(collection.Path), filepath.FromSlash(e.Path)), e); err != nil {
 			return "", err
 		}
 	}
@@ -156,18 +140,9 @@ var contract = sync.OnceValues(func() (string, error) {
 
 // contractCollection compiles the test's module for both architectures.
 func contractCollection(scratch string) (*collection.Collection, error) {
-	binaries := map[string][]byte{}
-	for _, arch := range []string{"amd64", "arm64"} {
-		out := filepath.Join(scratch, "contract-"+arch)
-		cmd := host.Cmd{Args: []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testmodule"}, Env: []string{"CGO_ENABLED=0", "GOARCH=" + arch}}
-		if _, err := (host.System{}).Run(context.Background(), cmd); err != nil {
-			return nil, err
-		}
-		data, err := os.ReadFile(out)
-		if err != nil {
-			return nil, err
-		}
-		binaries[arch] = data
+	binaries, err := build(filepath.Join(scratch, "contract"), "./testmodule")
+	if err != nil {
+		return nil, err
 	}
 	files, err := repositoryFiles()
 	if err != nil {

@@ -83,7 +83,7 @@ say "absent $machine"
 INSTALL = r"""
 place() {
     cat >"$new" && is_right "$new" && chmod a+rx "$new" || return
-    [ -d "$real/$hash" ] && [ ! -L "$real/$hash" ] || rm -rf "$real/$hash"
+    [ -d "$real/$hash" ] && [ ! -L "$real/$hash" ] || rm -rf "${real:?}/$hash"
     [ -f "$real/$hash/BINARY" ] || rm -rf "$real/$hash/BINARY"
     mkdir -p "$real/$hash" && : >"$real/$hash/used" && mv -fT "$new" "$real/$hash/BINARY"
 }
@@ -91,7 +91,7 @@ prune() {
     find "$real" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -f {} +
     ls -1td "$real"/*/used | tail -n +$((KEEP + 1)) | while IFS= read -r old; do
         old=${old%/used}
-        [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$old/BINARY" 2>&-)" ] || rm -rf "$old"
+        [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$old/BINARY" 2>/dev/null)" ] || rm -rf "$old"
     done
 }
 umask 077

@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             answer, said = self._say(script, self._arguments())
         if "unsupported" in said:
             raise AnsibleActionFail(self._unsupported(said["unsupported"]))
-        if "run" not in said:
+        if "run" not in said or answer["rc"] == 127 and not answer["stdout"].strip():  # or removed since it was checked
             return None
         if answer["rc"] == 126 and not answer["stdout"].strip():
             raise AnsibleActionFail("the module cannot be run: %s" % answer["stderr"].strip())
