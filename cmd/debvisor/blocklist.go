@@ -206,6 +206,11 @@ would lock somebody out, is refused, and what is in force stays.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		h := host.New()
+		lock, err := blocklist.Lock(c.Context(), h)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
 		table, err := kernel.Open()
 		if err != nil {
 			return err

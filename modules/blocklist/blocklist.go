@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -38,12 +39,25 @@ type params struct {
 
 // Module is the module.
 var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
+	if err := lock(ctx, t.Host); err != nil {
+		return nil, err
+	}
 	table, err := kernel.Open()
 	if err != nil {
 		return nil, err
 	}
 	return plan(ctx, t, table, p)
 })
+
+// locked is held from the first plan to the end of the process, over the changes and the plan after them.
+var locked io.Closer
+
+func lock(ctx context.Context, h *host.Host) (err error) {
+	if locked == nil {
+		locked, err = blocklist.Lock(ctx, h)
+	}
+	return err
+}
 
 // began is the time of the whole task: when it plans again, a quarantine of a second must not be over.
 var began = time.Now()
