@@ -2,6 +2,7 @@ package ansible_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +126,10 @@ func TestTheTarballInstallsOffline(t *testing.T) {
 		modules, err := filepath.Glob("../../modules/*/*.yml")
 		if err != nil || len(modules) == 0 {
 			t.Fatalf("no modules: %v", err)
+		}
+		known, err := host.System{}.Run(t.Context(), host.Cmd{Args: []string{filepath.Join(collections, "modules/amd64"), "--list"}})
+		if err != nil || !strings.HasSuffix(string(known), fmt.Sprintf("\n%d modules\n", len(modules))) {
+			t.Errorf("%d modules are documented, the binary knows (%v)\n%s", len(modules), err, known)
 		}
 		list, err := c.run(t, env, "ansible-doc", "-l", "debvisor.core")
 		if err != nil || strings.Count(list, "\n") != len(modules) || strings.Contains(list, "WARNING") {
