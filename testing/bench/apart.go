@@ -28,6 +28,7 @@ func (b bench) outside(ctx context.Context, wanted []measurement) ([]Figure, err
 	if err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(b.work())
 	p, err := host.Start(ctx, host.Cmd{Args: []string{"unshare", "--net", "--mount", "--propagation", "private",
 		self, "-apart", "-only", b.only, "-dir", b.dir, "-bin", b.bin, "-modules", b.modules, "-runs", strconv.Itoa(b.runs)}},
 		host.Streams{Out: os.Stdout, Err: os.Stderr})

@@ -24,6 +24,7 @@ const (
 // measureTransport runs plays of many equal tasks on a node, over ssh and with Ansible's default settings. What a play
 // takes that has none of these tasks is taken off; what is left, divided, is a task.
 func measureTransport(ctx context.Context, b bench, f []Figure) (err error) {
+	defer os.RemoveAll(b.work())
 	p, err := b.newPlays(ctx)
 	if err != nil {
 		return err
