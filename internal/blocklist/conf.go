@@ -12,9 +12,11 @@ import (
 // Conf is 10-blocklist.conf: the table for nft, which loads it at boot and with the rest of the firewall. It fills the sets
 // that are there, and never deletes the table: a new set answers nothing until the end of a transaction.
 func Conf(list addrset.Set) string {
+	digest := list.Digest()
+	list = kernel.Split(list)
 	n := list.Sizes()
 	b := make([]byte, 0, len(head)+len(rules)+32*len(list.V4)+80*len(list.V6))
-	b = fmt.Appendf(b, head, list.Digest(), kernel.HostSetSize(n.Hosts4), kernel.HostSetSize(n.Hosts6))
+	b = fmt.Appendf(b, head, digest, kernel.HostSetSize(n.Hosts4), kernel.HostSetSize(n.Hosts6))
 	b = append(b, rules...)
 	b = elements(b, "blocked_ips", n.Nets4, list.Nets4(), range4)
 	b = elements(b, "blocked_hosts", n.Hosts4, list.Hosts4(), address4)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"debvisor/internal/blocklist/addrset"
+	"debvisor/internal/blocklist/kernel"
 
 	"golang.org/x/sys/unix"
 )
@@ -295,7 +296,7 @@ func elementsText(s addrset.Set) string {
 		wide, family bool
 	}{{"blocked_hosts", false, true}, {"blocked_ips", true, true}, {"blocked_hosts6", false, false}, {"blocked_ips6", true, false}} {
 		fmt.Fprintf(&b, "add element inet debvisor_blocklist %s {\n", set.name)
-		for text := range s.Ranges() {
+		for text := range kernel.Split(s).Ranges() {
 			if strings.Contains(text, ".") == set.family && strings.ContainsAny(text, "-/") == set.wide {
 				b.WriteString(text + ",\n")
 			}

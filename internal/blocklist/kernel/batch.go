@@ -137,16 +137,6 @@ func (b *batch) flush(s set) {
 	b.finish()
 }
 
-// floor adds or deletes what hasFloor speaks of.
-func (b *batch) floor(s set, n uint16) {
-	b.begin(messageType(n), unix.NLM_F_CREATE, unix.NFPROTO_INET, 0, "change the floor of "+s.name)
-	b.bytes = appendText(b.bytes, unix.NFTA_SET_ELEM_LIST_TABLE, table.Name)
-	b.bytes = appendText(b.bytes, unix.NFTA_SET_ELEM_LIST_SET, s.name)
-	end := s.appendElement(nil, addrset.Addr6{}, unix.NFT_SET_ELEM_INTERVAL_END)
-	b.bytes = appendAttribute(b.bytes, unix.NFTA_SET_ELEM_LIST_ELEMENTS|unix.NLA_F_NESTED, end)
-	b.finish()
-}
-
 // elements appends as many messages as it takes: the length of an attribute, as of the list of elements, has 16 bits.
 func (b *batch) elements(n, flags uint16, s set, spans iter.Seq[span], doing string) {
 	b.bytes = slices.Grow(b.bytes, count(spans)*s.encoded())

@@ -28,6 +28,7 @@ func (d Difference) String() string {
 // when a set holds as many elements as it must, each wanted one is asked for by its key, some microseconds each. What is
 // expensive is left out once a difference is found, so there may be more than the ones told.
 func (c *Conn) Inspect(ctx context.Context, want addrset.Set) (Difference, error) {
+	want = Split(want)
 	var d Difference
 	err := patiently(ctx, func() error {
 		c.forget()
@@ -92,18 +93,13 @@ func (c *Conn) inspectSets(ctx context.Context, s state, want addrset.Set, wrong
 // miscount compares the kernel's count with what it should be, and looks at the places that the count says nothing of: the
 // element that stands for all addresses, and in an interval set a range that is open at its end.
 func (c *Conn) miscount(s set, counted int, list addrset.Set) ([]string, error) {
-	n := count(s.of(list))
-	fromFirst, toLast := s.reach(list)
-	if fromFirst && toLast {
-		n-- // the kernel counts pairs of start and end, and one has no end
-	}
-	if counted != n {
+	if n := count(s.of(list)); counted != n {
 		return []string{fmt.Sprintf("%s holds %d elements instead of %d", s.name, counted, n)}, nil
 	}
-	return c.strays(s, toLast)
+	return c.strays(s)
 }
 
-func (c *Conn) strays(s set, toLast bool) ([]string, error) {
+func (c *Conn) strays(s set) ([]string, error) {
 	all, err := c.has(s, s.appendCatchAll(nil))
 	if err != nil {
 		return nil, err
@@ -111,7 +107,7 @@ func (c *Conn) strays(s set, toLast bool) ([]string, error) {
 	if all {
 		return []string{s.name + " holds all addresses"}, nil
 	}
-	if s.ranges && !toLast {
+	if s.ranges {
 		open, err := c.has(s, s.appendElement(nil, s.top(), 0))
 		if err != nil {
 			return nil, err

@@ -28,6 +28,7 @@ type step struct {
 // and interval sets. When Load ends early, by an error or a crash, more may be blocked than want, but nothing else; the
 // next one puts that right.
 func (c *Conn) Load(ctx context.Context, want addrset.Set) error {
+	want = Split(want)
 	c.forget()
 	roomy := true
 	err := patiently(ctx, func() error {
@@ -167,9 +168,6 @@ func fillRanges(b *batch, want addrset.Set) {
 	for _, ours := range sets {
 		if ours.ranges {
 			b.flush(ours)
-			if ours.hasFloor(want) {
-				b.floor(ours, unix.NFT_MSG_NEWSETELEM)
-			}
 			b.add(ours, ours.of(want))
 		}
 	}

@@ -21,8 +21,7 @@ type Counter struct {
 	Bytes   uint64 `json:"bytes"`
 }
 
-// SetSize is how many elements a set holds: addresses, or ranges. It is -1 on kernels before 6.16, which do not tell. A range
-// that goes to the last address of all may be missing in it.
+// SetSize is how many elements a set holds: addresses, or ranges. It is -1 on kernels before 6.16, which do not tell.
 type SetSize struct {
 	Name     string `json:"name"`
 	Elements int    `json:"elements"`

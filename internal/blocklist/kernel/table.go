@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"iter"
+	"math"
 	"slices"
 
 	"debvisor/internal/blocklist/addrset"
@@ -82,31 +83,20 @@ func (s set) family(list addrset.Set, want func(single bool) bool) iter.Seq[span
 	return spans6(list.V6, want)
 }
 
-// reach says whether the ranges of a list begin with the first address of all, and whether they end with the last.
-func (s set) reach(list addrset.Set) (fromFirst, toLast bool) {
-	if !s.ranges {
-		return false, false
+// Split is a list as the sets have it: the last address of each family stands alone, among the hosts. So no range is open at
+// its end, which the kernel does not count, and of which nft makes another element as well or not, as it comes. What it
+// returns is for looking at its ranges; it is no canonical set.
+func Split(list addrset.Set) addrset.Set {
+	const last4 = math.MaxUint32
+	last6 := addrset.Addr6{Hi: math.MaxUint64, Lo: math.MaxUint64}
+	before6 := addrset.Addr6{Hi: math.MaxUint64, Lo: math.MaxUint64 - 1}
+	if n := len(list.V4) - 1; n >= 0 && list.V4[n].Last == last4 && list.V4[n].First != last4 {
+		list.V4 = append(list.V4[:n:n], addrset.Range4{First: list.V4[n].First, Last: last4 - 1}, addrset.Range4{First: last4, Last: last4})
 	}
-	wide := func(single bool) bool { return !single }
-	var ends []span
-	if n := len(list.V4); s.width == 4 && n > 0 {
-		ends = slices.AppendSeq(ends, spans4([]addrset.Range4{list.V4[0], list.V4[n-1]}, wide))
+	if n := len(list.V6) - 1; n >= 0 && list.V6[n].Last == last6 && list.V6[n].First != last6 {
+		list.V6 = append(list.V6[:n:n], addrset.Range6{First: list.V6[n].First, Last: before6}, addrset.Range6{First: last6, Last: last6})
 	}
-	if n := len(list.V6); s.width == 16 && n > 0 {
-		ends = slices.AppendSeq(ends, spans6([]addrset.Range6{list.V6[0], list.V6[n-1]}, wide))
-	}
-	for _, e := range ends {
-		fromFirst, toLast = fromFirst || e.first == addrset.Addr6{}, toLast || s.isTop(e.last)
-	}
-	return fromFirst, toLast
-}
-
-// hasFloor says whether the set holds the end of a range, of which there is no start, at the first address of all. nft puts
-// it into every interval set that does not start there. We do where the range to the last address has no end, so that the
-// kernel, which counts half of what it holds, counts each range.
-func (s set) hasFloor(list addrset.Set) bool {
-	fromFirst, toLast := s.reach(list)
-	return toLast && !fromFirst
+	return list
 }
 
 func count(spans iter.Seq[span]) int {

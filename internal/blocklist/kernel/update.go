@@ -5,15 +5,13 @@ import (
 	"fmt"
 
 	"debvisor/internal/blocklist/addrset"
-
-	"golang.org/x/sys/unix"
 )
 
 // Update changes a table that is known to block exactly from into one that blocks exactly to, with the promises of Load. It
 // touches only elements that differ: a thousand among a million take some ten milliseconds, hosts alone one. When the table
 // turns out to be something else, or a set has too little room, it is loaded as a whole.
 func (c *Conn) Update(ctx context.Context, from, to addrset.Set) error {
-	steps := updating(from, to)
+	steps := updating(Split(from), Split(to))
 	if len(steps) == 0 {
 		return nil
 	}
@@ -45,14 +43,9 @@ func updating(from, to addrset.Set) []step {
 	gone, added := from.ElementsNotIn(to), to.ElementsNotIn(from)
 	before, after := hosts(added).Intersect(from), hosts(gone).Intersect(to)
 	between := change{gone: gone.ElementsNotIn(after), added: added.ElementsNotIn(before), settled: !before.IsEmpty()}
-	for _, s := range sets {
-		if old := s.hasFloor(from); old != s.hasFloor(to) {
-			between.floors = append(between.floors, floor{s, old})
-		}
-	}
 	var steps []step
 	for _, c := range []change{{added: before}, between, {gone: after}} {
-		if !c.gone.IsEmpty() || !c.added.IsEmpty() || len(c.floors) > 0 {
+		if !c.gone.IsEmpty() || !c.added.IsEmpty() {
 			steps = append(steps, step{settled: c.settled, fill: c.fill})
 		}
 	}
@@ -62,27 +55,13 @@ func updating(from, to addrset.Set) []step {
 // change is elements to be removed and to be added at once.
 type change struct {
 	gone, added addrset.Set
-	floors      []floor
 	settled     bool
-}
-
-// floor is a set whose floor goes or comes.
-type floor struct {
-	set  set
-	goes bool
 }
 
 // fill removes first: an interval set takes no range that overlaps one it has.
 func (c change) fill(b *batch) error {
 	for _, s := range sets {
 		b.remove(s, s.of(c.gone))
-	}
-	for _, f := range c.floors {
-		n := uint16(unix.NFT_MSG_NEWSETELEM)
-		if f.goes {
-			n = unix.NFT_MSG_DELSETELEM
-		}
-		b.floor(f.set, n)
 	}
 	for _, s := range sets {
 		b.add(s, s.of(c.added))
