@@ -97,12 +97,25 @@ func range6(b []byte, r addrset.Range6) []byte {
 	return address6(append(address6(b, r.First), '-'), r.Last)
 }
 
-// address4 is netip's text without its checks: there are a million of them.
+// address4 is netip's text, from a table: there are a million of them.
 func address4(b []byte, a uint32) []byte {
-	for shift := 24; shift > 0; shift -= 8 {
-		b = append(strconv.AppendUint(b, uint64(a>>shift&0xff), 10), '.')
+	for shift := 24; shift >= 0; shift -= 8 {
+		o := &octets[a>>shift&0xff]
+		b = append(b, o.text[:]...)
+		b = b[:len(b)-len(o.text)+o.length]
 	}
-	return strconv.AppendUint(b, uint64(a&0xff), 10)
+	return b[:len(b)-1]
 }
+
+// octets are the numbers from 0 to 255 with a dot behind each.
+var octets = func() (all [256]struct {
+	text   [4]byte
+	length int
+}) {
+	for i := range all {
+		all[i].length = copy(all[i].text[:], strconv.Itoa(i)+".")
+	}
+	return all
+}()
 
 func address6(b []byte, a addrset.Addr6) []byte { return a.Netip().AppendTo(b) }

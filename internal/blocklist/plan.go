@@ -96,6 +96,9 @@ func (o *Outcome) compile(h *host.Host, d Desired) error {
 // present are the sources without the default one where nobody has made it yet. Once anything was blocked, a file that
 // is gone is a mistake and no wish to block nothing.
 func (d Desired) present(h *host.Host) ([]string, error) {
+	if !slices.Contains(d.Sources, DefaultSource) {
+		return d.Sources, nil
+	}
 	_, err := h.Stat(DefaultSource)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d.Sources, err
@@ -130,7 +133,10 @@ func (o *Outcome) kernel(ctx context.Context, h *host.Host, table Table) error {
 	if err != nil {
 		return err
 	}
-	o.Added, o.Removed = o.List.Except(old), old.Except(o.List)
+	same := o.List.Equal(old)
+	if !same {
+		o.Added, o.Removed = o.List.Except(old), old.Except(o.List)
+	}
 	untouched := false
 	if known {
 		if untouched, err = isUntouched(h, table, old); err != nil {
@@ -138,7 +144,7 @@ func (o *Outcome) kernel(ctx context.Context, h *host.Host, table Table) error {
 		}
 	}
 	switch {
-	case untouched && o.List.Equal(old):
+	case untouched && same:
 		return nil
 	case untouched:
 		o.load(h, table, fmt.Sprintf("change %s in the kernel", o.extent()), func(ctx context.Context) error { return table.Update(ctx, old, o.List) })
