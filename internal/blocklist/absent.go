@@ -2,8 +2,6 @@ package blocklist
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 	"time"
 
 	"debvisor/internal/host"
@@ -37,16 +35,4 @@ func Absent(ctx context.Context, h *host.Host, table Table, by string, now time.
 	gone, err := h.Need(append(stale, host.Absent{Path: ConfPath}, host.Absent{Path: SettingsPath}, host.Absent{Path: QuarantinePath},
 		host.Absent{Path: ListPath}, host.Absent{Path: evidencePath})...)
 	return append(changes, gone...), err
-}
-
-// ParseNetwork reads an address or a network, as people write them in settings.
-func ParseNetwork(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-		return single(a)[0], nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", s)
-	}
-	return p.Masked(), nil
 }

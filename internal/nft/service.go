@@ -45,24 +45,6 @@ func (p Ports) String() string {
 
 func (p Ports) overlaps(q Ports) bool { return p.First <= q.Last && q.First <= p.Last }
 
-// ParseNetwork reads a network such as 10.0.0.0/24, or a single address. Host bits that are set are an error: they hide
-// which of the two was meant.
-func ParseNetwork(s string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(s)
-	if a, single := netip.ParseAddr(s); single == nil && a.Zone() == "" {
-		p, err = netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	switch {
-	case err != nil:
-		return p, fmt.Errorf("%q is neither a network such as 10.0.0.0/24 nor an address", s)
-	case p.Addr().Is4In6():
-		return p, fmt.Errorf("%q is an IPv4 address in IPv6 form: write it as IPv4", s)
-	case p.Masked() != p:
-		return p, fmt.Errorf("%q has host bits set: write %s, or the address alone", s, p.Masked())
-	}
-	return p, nil
-}
-
 // serviceName fits into the name of a set beside its prefix.
 var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,15}$`)
 

@@ -1,5 +1,5 @@
-// Package unit says what systemd thinks of a unit and which commands would change that. It is not for writing unit
-// files, and never waits for units that a boot still has ahead of it.
+// Package unit says what systemd thinks of a unit and which commands would change that. It writes no unit
+// files but the times of a timer, and never waits for units that a boot still has ahead of it.
 package unit
 
 import (

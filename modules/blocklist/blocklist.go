@@ -30,8 +30,8 @@ type params struct {
 	Whitelists           []string          `param:"whitelists,path"`
 	ControllerSources    map[string]string `param:"controller_sources"`
 	ControllerWhitelists map[string]string `param:"controller_whitelists"`
-	Management           []network         `param:"management"`
-	BlockAnyway          []network         `param:"block_anyway"`
+	Management           []ansible.Network `param:"management"`
+	BlockAnyway          []ansible.Network `param:"block_anyway"`
 	SkipInvalid          bool              `param:"skip_invalid,default=false"`
 	Refresh              *string           `param:"refresh"`
 	Quarantine           *quarantine       `param:"quarantine,excludes=controller_sources|controller_whitelists"`
@@ -94,12 +94,12 @@ func (p params) desired(h *host.Host) (blocklist.Desired, error) {
 		return p.quarantined(h, d, q)
 	}
 	d.Quarantine = q.At(d.Now)
-	d.Settings = blocklist.Settings{Sources: p.Sources, Whitelists: p.Whitelists, BlockAnyway: prefixes(p.BlockAnyway), SkipInvalid: p.SkipInvalid}
+	d.Settings = blocklist.Settings{Sources: p.Sources, Whitelists: p.Whitelists, BlockAnyway: ansible.Prefixes(p.BlockAnyway), SkipInvalid: p.SkipInvalid}
 	d.Texts = blocklist.Texts{}
 	if err := errors.Join(take(&d, &d.Sources, "block", p.ControllerSources), take(&d, &d.Whitelists, "allow", p.ControllerWhitelists)); err != nil {
 		return d, err
 	}
-	d.Management = prefixes(p.Management)
+	d.Management = ansible.Prefixes(p.Management)
 	return d, nil
 }
 
@@ -124,7 +124,7 @@ func (p params) quarantined(h *host.Host, d blocklist.Desired, q blocklist.Quara
 		return d, err
 	}
 	d.Settings = settings
-	d.BlockAnyway = append(slices.Clone(d.BlockAnyway), prefixes(p.BlockAnyway)...)
+	d.BlockAnyway = append(slices.Clone(d.BlockAnyway), ansible.Prefixes(p.BlockAnyway)...)
 	d.Quarantine, err = p.Quarantine.change(q.At(d.Now), d.By, d.Now)
 	return d, err
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/internal/ansible"
 	"debvisor/internal/ansible/ansibletest"
 	"debvisor/internal/blocklist"
 	"debvisor/internal/host/hosttest"
@@ -45,7 +46,7 @@ func TestTheAnswersManagementNetworksAreProtected(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := hosttest.New(t, "-- etc/debvisor/answers.yaml --\n"+string(answers))
-	d, err := params{Management: []network{{netip.MustParsePrefix("10.2.0.0/16")}}}.desired(m.Host)
+	d, err := params{Management: []ansible.Network{{Prefix: netip.MustParsePrefix("10.2.0.0/16")}}}.desired(m.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,66 +85,23 @@ func TestAQuarantineLeavesTheListsAsTheyAre(t *testing.T) {
 	}
 }
 
-const (
-	notEnabled = "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n"
-	enabled    = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"
-	show       = "systemctl show --property=LoadState,UnitFileState,ActiveState debvisor-blocklist.timer"
-	needReload = "systemctl show --property=NeedDaemonReload --value debvisor-blocklist.timer"
-)
-
-func TestRefreshSetsTheTimer(t *testing.T) {
+func TestAQuarantineThatEndsByItselfNeedsTheTimer(t *testing.T) {
 	m := hosttest.New(t, "")
-	m.Runner.Answer("systemd-analyze calendar hourly", "")
-	m.Runner.Answer(needReload, "no\n")
-	m.Runner.Answer(show, notEnabled)
-	hourly := "hourly"
-	p := params{Refresh: &hourly}
-	changes, err := p.refresh(t.Context(), m.Host, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "create /etc/systemd/system/debvisor-blocklist.timer.d/schedule.conf (0644)\nrun systemctl daemon-reload\n" +
-		"run systemctl enable debvisor-blocklist.timer\nrun systemctl start debvisor-blocklist.timer\n"
-	if got := hosttest.Lines(changes); got != want {
-		t.Errorf("planned\n%s", got)
-	}
-	if err := m.Apply(t.Context(), changes[:1]); err != nil { // cut off before systemd read it
-		t.Fatal(err)
-	}
-	m.Runner.Answer(needReload, "yes\n")
-	m.Runner.Answer(show, enabled)
-	changes, err = p.refresh(t.Context(), m.Host, nil)
-	if got := hosttest.Lines(changes); err != nil || got != "run systemctl daemon-reload\n" {
-		t.Errorf("planned\n%s%v", got, err)
-	}
-	m.Runner.Answer(needReload, "no\n")
-	if changes, err := p.refresh(t.Context(), m.Host, nil); err != nil || len(changes) > 0 {
-		t.Errorf("planned again\n%s%v", hosttest.Lines(changes), err)
-	}
-}
-
-func TestRefreshIsTurnedOffUnlessAQuarantineNeedsIt(t *testing.T) {
-	m := hosttest.New(t, "-- etc/systemd/system/debvisor-blocklist.timer.d/schedule.conf --\n[Timer]\n")
-	m.Runner.Answer(show, enabled)
-	m.Runner.Answer(needReload, "no\n")
-	off := ""
-	changes, err := params{Refresh: &off}.refresh(t.Context(), m.Host, nil)
-	if got := hosttest.Lines(changes); err != nil || got != "remove /etc/systemd/system/debvisor-blocklist.timer.d/schedule.conf\nrun systemctl daemon-reload\nrun systemctl disable --now debvisor-blocklist.timer\n" {
-		t.Errorf("planned\n%s%v", got, err)
-	}
-	m.Runner.Answer(show, notEnabled)
+	m.Runner.Answer("systemctl show --property=LoadState,UnitFileState,ActiveState debvisor-blocklist.timer", "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n")
+	m.Runner.Answer("systemctl show --property=NeedDaemonReload --value debvisor-blocklist.timer", "no\n")
+	off, often := "", "often"
 	ends := blocklist.Quarantine{{Until: time.Now().Add(time.Hour)}}
-	changes, err = params{Refresh: &off}.refresh(t.Context(), m.Host, ends)
-	if got := hosttest.Lines(changes); err != nil || got != "run systemctl enable debvisor-blocklist.timer\nrun systemctl start debvisor-blocklist.timer\n" {
-		t.Errorf("planned with a quarantine\n%s%v", got, err)
+	for _, p := range []params{{}, {Refresh: &off}} {
+		changes, err := p.refresh(t.Context(), m.Host, ends)
+		if got := hosttest.Lines(changes); err != nil || got != "run systemctl enable debvisor-blocklist.timer\nrun systemctl start debvisor-blocklist.timer\n" {
+			t.Errorf("planned\n%s%v", got, err)
+		}
+		if changes, err := p.refresh(t.Context(), m.Host, nil); err != nil || len(changes) > 0 {
+			t.Errorf("without one, planned\n%s%v", hosttest.Lines(changes), err)
+		}
 	}
-}
-
-func TestATimeThatSystemdDoesNotKnowIsRefused(t *testing.T) {
-	m := hosttest.New(t, "")
 	m.Runner.Fail("systemd-analyze calendar often", errors.New("exit status 1"))
-	often := "often"
-	if _, err := (params{Refresh: &often}).refresh(t.Context(), m.Host, nil); err == nil || !strings.Contains(err.Error(), `"often" is no time`) {
+	if _, err := (params{Refresh: &often}).refresh(t.Context(), m.Host, nil); err == nil || !strings.Contains(err.Error(), `refresh: "often" is no time`) {
 		t.Errorf("refresh: %v", err)
 	}
 }

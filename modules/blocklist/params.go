@@ -1,31 +1,16 @@
 package blocklist
 
 import (
-	"net/netip"
+	"context"
+	"fmt"
 	"os"
 	"os/user"
 	"time"
 
 	"debvisor/internal/blocklist"
+	"debvisor/internal/host"
+	"debvisor/internal/unit"
 )
-
-// network is an address or a network, as text.
-type network struct{ netip.Prefix }
-
-// UnmarshalText reads "10.0.0.0/8" or "10.0.0.1".
-func (n *network) UnmarshalText(text []byte) error {
-	p, err := blocklist.ParseNetwork(string(text))
-	n.Prefix = p
-	return err
-}
-
-func prefixes(all []network) []netip.Prefix {
-	var p []netip.Prefix
-	for _, n := range all {
-		p = append(p, n.Prefix)
-	}
-	return p
-}
 
 // quarantine is one address to be cut off, or to be let in again.
 type quarantine struct {
@@ -58,4 +43,24 @@ func (p params) asker() string {
 		return u.Username
 	}
 	return "unknown"
+}
+
+const timer = "debvisor-blocklist.timer" // on the image; it runs `debvisor blocklist apply`
+
+// refresh plans the timer that reads the sources again. A quarantine that ends by itself needs it too, and then it keeps to
+// the times of its own.
+func (p params) refresh(ctx context.Context, h *host.Host, q blocklist.Quarantine) ([]host.Change, error) {
+	switch {
+	case p.Refresh != nil && *p.Refresh != "":
+		changes, err := unit.Scheduled(ctx, h, timer, *p.Refresh)
+		if err != nil {
+			return nil, fmt.Errorf("refresh: %w", err)
+		}
+		return changes, nil
+	case q.Expires():
+		return unit.Started(ctx, h, timer)
+	case p.Refresh == nil:
+		return nil, nil
+	}
+	return unit.Unscheduled(ctx, h, timer)
 }

@@ -20,27 +20,18 @@ import (
 var docs string
 
 type params struct {
-	State         string        `param:"state,default=present,choices=present|confirmed"`
-	Management    *[]network    `param:"management"`
-	Services      []service     `param:"services"`
-	ConfirmWithin time.Duration `param:"confirm_within,default=120"`
-	AllowLockout  bool          `param:"allow_lockout,default=false"`
+	State         string             `param:"state,default=present,choices=present|confirmed"`
+	Management    *[]ansible.Network `param:"management"`
+	Services      []service          `param:"services"`
+	ConfirmWithin time.Duration      `param:"confirm_within,default=120"`
+	AllowLockout  bool               `param:"allow_lockout,default=false"`
 }
 
 type service struct {
-	Name     string    `param:"name,required"`
-	Port     ports     `param:"port,required"`
-	Protocol string    `param:"protocol,default=tcp,choices=tcp|udp"`
-	From     []network `param:"from"`
-}
-
-// network is a network or an address, as text.
-type network struct{ netip.Prefix }
-
-// UnmarshalText reads "10.0.0.0/8" or "10.0.0.1".
-func (n *network) UnmarshalText(text []byte) (err error) {
-	n.Prefix, err = nft.ParseNetwork(string(text))
-	return err
+	Name     string            `param:"name,required"`
+	Port     ports             `param:"port,required"`
+	Protocol string            `param:"protocol,default=tcp,choices=tcp|udp"`
+	From     []ansible.Network `param:"from"`
 }
 
 // ports are a port or a range, as text.
@@ -93,21 +84,13 @@ func (p params) management(h *host.Host) ([]netip.Prefix, error) {
 	if p.Management == nil {
 		return config.Management(h)
 	}
-	return prefixes(*p.Management), nil
+	return ansible.Prefixes(*p.Management), nil
 }
 
 func (p params) config(management []netip.Prefix) nft.Config {
 	c := nft.Config{Management: management}
 	for _, s := range p.Services {
-		c.Services = append(c.Services, nft.Service{Name: s.Name, Protocol: s.Protocol, Ports: s.Port.Ports, From: prefixes(s.From)})
+		c.Services = append(c.Services, nft.Service{Name: s.Name, Protocol: s.Protocol, Ports: s.Port.Ports, From: ansible.Prefixes(s.From)})
 	}
 	return c
-}
-
-func prefixes(all []network) []netip.Prefix {
-	var p []netip.Prefix
-	for _, n := range all {
-		p = append(p, n.Prefix)
-	}
-	return p
 }
