@@ -8,10 +8,10 @@ LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/int
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go modules build collection iso emulator boot unit check test lab molecule e2e-power bench clean
+.PHONY: help check-go modules build collection iso emulator boot unit check test lab molecule e2e-power bench bench-blocklist clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
 
 check-go: # the one prerequisite
 	@GO='$(GO)' tools/check-go
@@ -62,9 +62,14 @@ molecule: collection ## every role's Molecule scenarios, on nodes of a lab (as r
 e2e-power: ## cut the power in the middle of an installation (as root; after make test)
 	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e
 
-bench: iso collection ## sizes and times beside other tools', into build/bench (as root); ONLY=blocklist for a part
+bench: iso collection ## sizes and times beside other tools', into build/bench (as root)
 	tools/apt-need tools/bench.packages
-	$(GO) run ./testing/bench -edition $(EDITION) -only '$(ONLY)'
+	$(MAKE) iso EDITION=minimal # nodes to run tasks on are made of it
+	$(GO) run ./testing/bench -edition $(EDITION)
+
+bench-blocklist: build ## of these only what the blocklist does
+	tools/apt-need tools/bench.packages
+	$(GO) run ./testing/bench -only blocklist
 
 clean: ## remove what was built, keep downloads
 	rm -rf build/*.iso* build/bin build/SHA256SUMS* builder/payload/bin/debvisor* build/modules build/collections build/*.tar.gz
