@@ -103,24 +103,26 @@ func TestNobodyPlantsABinary(t *testing.T) {
 	}
 }
 
-// A race, with everything that other users may do: bob exchanges, as fast as he can, whatever he is allowed to, while
-// tasks run from the cache and install it.
+// A race: the directory is bob's, and as fast as he can he exchanges the right binary for his own and back. A hash is
+// right at one moment and says nothing of the next; this test fails without the check of who may change what.
 func TestASwapBetweenCheckAndRun(t *testing.T) {
 	s := attacked(t)
 	hash := s.hashed(t, cacheOfRoot)
-	s.target.do(t, "touch /run/evil; chmod 666 /run/evil; rm -rf /var/cache/debvisor; mkdir -p /home/bob/z/"+hash+"; "+fmt.Sprintf(evil, "/home/bob/z/"+hash+"/debvisor-modules")+"; chown -R bob /home/bob/z")
-	// The directory is bob's: he shows the right one while it is checked, and his own when it is run, if there is a moment.
-	s.target.do(t, `cat >/run/race.sh <<'END'
+	s.target.do(t, "touch /run/evil; chmod 666 /run/evil; mv /var/cache/debvisor/modules/*/debvisor-modules /home/bob/right; rm -rf /var/cache/debvisor; "+
+		fmt.Sprintf(evil, "/home/bob/evil")+strings.ReplaceAll(`
+mkdir -p /home/alice/.cache; chown alice /home/alice/.cache
+for d in /var/cache /home/alice/.cache; do mkdir -p $d/debvisor/modules/HASH; chown -R bob $d/debvisor; done
+cat >/run/race.sh <<'END'
+cp /home/bob/right /home/bob/evil /var/cache/debvisor/
+cp /home/bob/right /home/bob/evil /home/alice/.cache/debvisor/
 while :; do
-    rm -rf /var/tmp/debvisor-modules-0 /var/tmp/debvisor-modules-4001
-    ln -s /home/bob/z /var/tmp/debvisor-modules-0; ln -s /home/bob/z /var/tmp/debvisor-modules-4001
-    mkdir -p /home/alice/.cache/debvisor/modules; mv /home/alice/.cache/debvisor/modules /home/alice/.cache/m
-    ln -s /home/bob/z /home/alice/.cache/debvisor/modules; rm /home/alice/.cache/debvisor/modules; mv /home/alice/.cache/m /home/alice/.cache/debvisor/modules
+    for d in /var/cache/debvisor /home/alice/.cache/debvisor; do
+        for f in right evil; do ln $d/$f $d/next; mv -fT $d/next $d/modules/HASH/debvisor-modules; rm -f $d/next; done
+    done
 done 2>/dev/null
 END
-chmod 777 /home/alice
 setsid setpriv --reuid bob --regid bob --clear-groups sh /run/race.sh >/dev/null 2>&1 &
-echo $! >/run/race`)
+echo $! >/run/race`, "HASH", hash))
 	tasks := "- name: it\n  debvisor.core.contract: {text: a}\n  loop: \"{{ range(15) | list }}\"\n"
 	for _, user := range []string{"node", "alice"} {
 		p := s.play(t, user, tasks)
@@ -131,6 +133,9 @@ echo $! >/run/race`)
 	}
 	if ran := s.target.do(t, "kill $(cat /run/race); cat /run/evil"); ran != "" {
 		t.Errorf("bob's program was run as somebody else")
+	}
+	if there := s.target.do(t, "stat -c %U /var/cache/debvisor/modules/"+hash+"/debvisor-modules"); there != "bob\n" {
+		t.Errorf("there was no race: the binary is %s", there)
 	}
 }
 

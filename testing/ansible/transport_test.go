@@ -217,12 +217,32 @@ func TestArgumentsAreSeenNowhere(t *testing.T) {
 chmod 755 /usr/local/bin/uname; touch /run/since`)
 		p := s.play(t, "alice", "- debvisor.core.contract: {do: warn, token: geheim-4711, text: geheim-4712, path: /srv/kept, secret: true}\n", "--become", "-vvvv")
 		p.ok(t)
-		p.not(t, "geheim-4711")
+		p.not(t, "geheim-4711", " PUT ")
+		if n := p.count("SSH: EXEC "); n != 1 {
+			t.Errorf("%d commands:\n%s", n, p.short())
+		}
 		if seen := s.target.do(t, "cat /run/seen"); !strings.Contains(seen, "debvisor-transport") || strings.Contains(seen, "geheim") {
 			t.Errorf("command lines and environments:\n%s", seen)
 		}
-		if got := s.target.do(t, "find / -xdev -newer /run/since -type f ! -path '/proc/*' ! -path '/tmp/*' -exec grep -l geheim {} + || test $? = 1"); got != "/srv/kept\n" {
+		if got := s.target.do(t, "find /etc /home /opt /root /run /srv /var -newer /run/since -type f -exec grep -l geheim {} + || test $? = 1"); got != "/srv/kept\n" {
 			t.Errorf("files with a secret: %s", got)
+		}
+	})
+}
+
+// A node from an image of the same version has the binary; nothing is copied to it, for whatever user.
+func TestAnImageHasTheBinaryAlready(t *testing.T) {
+	eachStage(t, func(t *testing.T, s *stage) {
+		binary := s.collections + "/ansible_collections/debvisor/core/plugins/plugin_utils/debvisor-modules-linux-amd64"
+		s.target.do(t, "sum=$(sha256sum <"+binary+" | cut -c1-64); mkdir -p /usr/libexec/debvisor/modules/$sum; install -m 755 "+binary+" /usr/libexec/debvisor/modules/$sum/debvisor-modules")
+		p := s.play(t, "alice", "- name: root\n  become: true\n  debvisor.core.contract: {text: a}\n- name: self\n  debvisor.core.contract: {text: b}\n", "-vvv")
+		p.ok(t, "root", "seen.text", "a", "self", "seen.text", "b")
+		p.not(t, "was copied", " PUT ")
+		if n := strings.Count(p.out, "contract was run from /usr/libexec/debvisor/modules/"); n != 2 {
+			t.Errorf("%d tasks were run from the image's binary:\n%s", n, p.short())
+		}
+		if got := s.target.do(t, "find / -xdev -path /tmp -prune -o -name 'debvisor-modules' -print"); strings.Count(got, "\n") != 1 {
+			t.Errorf("binaries on the node:\n%s", got)
 		}
 	})
 }
