@@ -76,6 +76,7 @@ func Steps(h *host.Host, answers *config.Node) []step.Step {
 		{Name: "virt/libvirt", Plan: n.libvirt, Note: n.without(virtInstalled(h), "libvirt")},
 		{Name: "web/cockpit", Plan: n.cockpit, Note: n.without(cockpitInstalled(h), "Cockpit")},
 		{Name: "files/placeholders", Plan: n.placeholders},
+		{Name: "ansible/site", Plan: n.site, Note: n.without(ansibleInstalled(h), "Ansible")},
 		{Name: "profile/summary", Plan: n.summary},
 		{Name: "finish", Plan: n.finish},
 	}
