@@ -39,6 +39,7 @@ foreign() {
     chain "$1" || echo "it cannot be examined"
     [ "$real" = "${1%/*}" ] || chain "$real/${1##*/}" || echo "it cannot be examined"
 }
+state() { stat -c '%i %s %y %z' "$1"; }
 is_right() { [ ! -L "$1" ] && [ "$(sha256sum <"$1")" = "$hash  -" ]; }
 own=CHOSEN
 [ -n "$own" ] || [ "$me" = 0 ] || own=${HOME:-/nonexistent}/.cache/debvisor/modules
@@ -54,7 +55,9 @@ ARCHITECTURES
 esac
 """
 
-# Runs the module, whose arguments are on standard input, from the first place that has it.
+# Runs the module, whose arguments are on standard input, from the first place that has it. Hashing takes as long as all the
+# rest, so the file used, beside the binary, keeps its inode, size and times as they were when the hash was right: whatever
+# is written to a file changes the last of these, which nobody can set. The time of the file itself says when it was used.
 RUN = r"""
 last=
 for dir in IMAGE SYSTEM "$own" "$spare"; do
@@ -63,9 +66,12 @@ for dir in IMAGE SYSTEM "$own" "$spare"; do
     path=$(cd -P "$dir/$hash" && pwd -P)/BINARY
     others=$(foreign "$dir/$hash/BINARY")
     if [ -z "$others" ]; then
-        if is_right "$path"; then
+        known=
+        [ ! -e "${path%/*}/used" ] || read -r known <"${path%/*}/used"
+        now=$(state "$path")
+        if [ "$now" = "$known" ] || is_right "$path"; then
             say "run $path"
-            [ ! -w "${path%/*}/used" ] || : >"${path%/*}/used"
+            [ ! -w "${path%/*}/used" ] || echo "$now" >"${path%/*}/used"
             ENVIRONMENT"$path" NAME -
             exit
         fi
@@ -82,10 +88,10 @@ say "absent $machine"
 # stands for half of one; what an install that was killed leaves is removed by a later one.
 INSTALL = r"""
 place() {
-    cat >"$new" && is_right "$new" && chmod a+rx "$new" || return
+    cat >"$new" && sync "$new" && is_right "$new" && chmod a+rx "$new" || return
     [ -d "$real/$hash" ] && [ ! -L "$real/$hash" ] || rm -rf "${real:?}/$hash"
     [ -f "$real/$hash/BINARY" ] || rm -rf "$real/$hash/BINARY"
-    mkdir -p "$real/$hash" && : >"$real/$hash/used" && mv -fT "$new" "$real/$hash/BINARY"
+    mkdir -p "$real/$hash" && mv -fT "$new" "$real/$hash/BINARY" && state "$real/$hash/BINARY" >"$real/$hash/used"
 }
 prune() {
     find "$real" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -f {} +
