@@ -20,9 +20,11 @@ modules: check-go ## the Ansible modules: one binary an architecture, of 6 MB at
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch $(BUILD) -o build/modules/debvisor-modules-linux-$$arch ./modules || exit; done
 	@test -z "$$(find build/modules -type f -size +6000000c | tee /dev/stderr)" || { echo 'above: larger than 6 MB, which every new node is sent' >&2; exit 1; }
 	cp build/modules/debvisor-modules-linux-* builder/payload/bin/
+	GO='$(GO)' tools/notices ./modules > builder/payload/bin/debvisor-modules.notices
 
 build: modules ## the commands, in build/bin
 	$(BUILD) -o builder/payload/bin/ ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer
+	GO='$(GO)' tools/notices ./modules ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer > builder/payload/bin/debvisor.notices
 	$(BUILD) -o build/bin/ ./cmd/debvisor-builder
 
 collection: build ## the Ansible collection debvisor.core: a tarball, and a directory for playbooks in this clone

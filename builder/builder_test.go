@@ -55,6 +55,7 @@ func programs() fstest.MapFS {
 		files[filepath.Base(p)] = &fstest.MapFile{Data: []byte("ELF " + p)}
 	}
 	files["debvisor-modules-linux-amd64"] = &fstest.MapFile{Data: []byte("ELF modules")}
+	files["debvisor.notices"] = &fstest.MapFile{Data: []byte("licences")}
 	return files
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"debvisor/internal/collection"
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
 	"debvisor/internal/names"
@@ -121,13 +122,13 @@ func usage(dir string) (int64, error) {
 
 func (b *Builder) checkPayload() error {
 	var missing []string
-	for _, p := range names.Binaries {
+	for _, p := range append(slices.Clone(names.Binaries), collection.BinaryFor(b.image.Architecture), payloadNotices) {
 		if _, err := fs.Stat(b.Payload, filepath.Base(p)); err != nil {
 			missing = append(missing, filepath.Base(p))
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("this builder was compiled without %s: run make, or go build -o builder/payload/bin/ ./cmd/... for them first", strings.Join(missing, ", "))
+		return fmt.Errorf("this builder was compiled without %s: run make build", strings.Join(missing, ", "))
 	}
 	return nil
 }

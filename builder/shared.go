@@ -12,8 +12,14 @@ import (
 // collectionDir is where Ansible on a node finds the collection: below its default path.
 const collectionDir = "/usr/share/ansible/collections/" + collection.Path
 
-// sharedFiles are the repository's documentation and the Ansible collection: a node can read about itself and converge
-// itself.
+// noticesFile has the licences of what is compiled into the programs of the image.
+const (
+	noticesFile    = "/usr/share/debvisor/third-party.txt"
+	payloadNotices = "debvisor.notices"
+)
+
+// sharedFiles are the repository's documentation, the licences of others, and the Ansible collection: a node can read about
+// itself and converge itself.
 func (b *Builder) sharedFiles() ([]host.Want, error) {
 	var wants []host.Want
 	err := fs.WalkDir(debvisor.Files, "docs", func(name string, d fs.DirEntry, err error) error {
@@ -27,6 +33,11 @@ func (b *Builder) sharedFiles() ([]host.Want, error) {
 	if err != nil {
 		return nil, err
 	}
+	notices, err := fs.ReadFile(b.Payload, payloadNotices)
+	if err != nil {
+		return nil, err
+	}
+	wants = append(wants, host.File{Path: noticesFile, Content: string(notices), Mode: 0o644})
 	collected, err := b.collection()
 	return append(wants, collected...), err
 }

@@ -42,8 +42,10 @@ func TestTheImageBringsTheCollection(t *testing.T) {
 			t.Errorf("the image lacks %s%s", collectionDir, file)
 		}
 	}
-	if !m.Exists("/usr/share/debvisor/docs/image.md") {
-		t.Error("the image lacks the documentation")
+	for _, file := range []string{"/usr/share/debvisor/docs/image.md", noticesFile} {
+		if !m.Exists(file) {
+			t.Errorf("the image lacks %s", file)
+		}
 	}
 	if again, err := m.Need(wants...); err != nil || len(again) > 0 {
 		t.Errorf("left to do: %v\n%s", err, hosttest.Lines(again))

@@ -50,7 +50,11 @@ func collected() (*collection.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collection.New(collection.Source{Files: debvisor.Files, Version: version.Version, Binaries: binaries})
+	notices, err := fs.ReadFile(payload.Files(), collection.NoticesFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: run make modules", err)
+	}
+	return collection.New(collection.Source{Files: debvisor.Files, Version: version.Version, Binaries: binaries, Notices: string(notices)})
 }
 
 // putTree replaces a directory: it is made beside it and takes its place when it is whole.

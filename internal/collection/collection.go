@@ -43,6 +43,7 @@ type Source struct {
 	Files    fs.FS             // the repository: collection, roles, playbooks, docs, LICENSES, modules/*/*.yml
 	Version  string            // as in VERSION
 	Binaries map[string][]byte // by architecture; the one for amd64 must be there
+	Notices  string            // the licences of what is compiled into them; none where they are made for a test
 }
 
 // Collection is what New makes: the entries, ascending by path.
@@ -101,6 +102,9 @@ func (c *Collection) addCopies(s Source) error {
 	}
 	if err := c.addTree(s.Files, "collection", "."); err != nil {
 		return err
+	}
+	if s.Notices != "" {
+		c.add(Entry{Path: "LICENSES/third-party.txt", Data: []byte(s.Notices)})
 	}
 	made := []string{"galaxy.yml", "meta/runtime.yml"}
 	c.Entries = slices.DeleteFunc(c.Entries, func(e Entry) bool { return slices.Contains(made, e.Path) })
@@ -170,6 +174,9 @@ func (c *Collection) LinkBinary(arch, target string) {
 		}
 	}
 }
+
+// NoticesFile is what the licences of what is compiled into the modules are called, beside the binaries.
+const NoticesFile = Binary + ".notices"
 
 // Binaries are those of all architectures in a directory, which has them by the names that BinaryFor gives. One that is
 // missing is no error here.
