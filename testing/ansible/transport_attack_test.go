@@ -52,10 +52,10 @@ func TestNobodyPlantsABinary(t *testing.T) {
 			"mkdir -p /var/cache/debvisor/modules/HASH; chgrp bob /var/cache/debvisor/modules; chmod 775 /var/cache/debvisor/modules",
 			"contract was run from /var/tmp/debvisor-modules-0/"},
 		{"a binary that others may write to", "node",
-			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chmod 777 /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /run/right /var/cache/debvisor/modules/HASH/debvisor-modules; chmod 777 /var/cache/debvisor/modules/HASH/debvisor-modules",
 			"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
 		{"a binary of another user", "node",
-			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /var/cache/debvisor/modules/HASH/debvisor-modules; chown bob /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /run/right /var/cache/debvisor/modules/HASH/debvisor-modules; chown bob /var/cache/debvisor/modules/HASH/debvisor-modules",
 			"not trusted, and not used: /var/cache/debvisor/modules/HASH"},
 		{"a link of another user in the place of the cache", "node",
 			"mkdir -p /home/bob/x/HASH; EVIL(/home/bob/x/HASH/debvisor-modules); chown -R bob /home/bob/x; rm -rf /var/cache/debvisor; ln -s /home/bob/x /var/tmp/debvisor-modules-0; chown -h bob /var/tmp/debvisor-modules-0",
@@ -64,7 +64,7 @@ func TestNobodyPlantsABinary(t *testing.T) {
 			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/home/bob/evil); ln -s /home/bob/evil /var/cache/debvisor/modules/HASH/debvisor-modules",
 			"contract was copied to /var/cache/debvisor/"},
 		{"a link to the right binary, which its owner may change", "node",
-			"mkdir -p /var/cache/debvisor/modules/HASH; cp /tmp/right /home/bob/right; chown bob /home/bob/right; ln -s /home/bob/right /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cp /run/right /home/bob/right; chown bob /home/bob/right; ln -s /home/bob/right /var/cache/debvisor/modules/HASH/debvisor-modules",
 			"contract was copied to /var/cache/debvisor/"},
 		{"a link in the place of the hash's directory", "node",
 			"mkdir -p /var/cache/debvisor/modules /home/bob/y; EVIL(/home/bob/y/debvisor-modules); chown -R bob /home/bob/y; ln -s /home/bob/y /var/cache/debvisor/modules/HASH",
@@ -72,8 +72,11 @@ func TestNobodyPlantsABinary(t *testing.T) {
 		{"a wrong hash in the cache", "node",
 			"mkdir -p /var/cache/debvisor/modules/HASH; EVIL(/var/cache/debvisor/modules/HASH/debvisor-modules)",
 			"contract was copied to /var/cache/debvisor/"},
+		{"a binary that was changed after it was used, with its time kept", "node",
+			"mkdir -p /var/cache/debvisor/modules/HASH; cd /var/cache/debvisor/modules/HASH; cp /run/right debvisor-modules; stat -c '%i %s %y %z' debvisor-modules >used; cp -p debvisor-modules /run/time; EVIL(/run/new); dd if=/run/new of=debvisor-modules conv=notrunc status=none; touch -r /run/time debvisor-modules",
+			"contract was copied to /var/cache/debvisor/"},
 		{"half a file", "node",
-			"mkdir -p /var/cache/debvisor/modules/HASH; head -c 1000000 /tmp/right >/var/cache/debvisor/modules/HASH/debvisor-modules; chmod 755 /var/cache/debvisor/modules/HASH/debvisor-modules",
+			"mkdir -p /var/cache/debvisor/modules/HASH; head -c 1000000 /run/right >/var/cache/debvisor/modules/HASH/debvisor-modules; chmod 755 /var/cache/debvisor/modules/HASH/debvisor-modules",
 			"contract was copied to /var/cache/debvisor/"},
 		{"a directory in the place of the binary", "node",
 			"mkdir -p /var/cache/debvisor/modules/HASH/debvisor-modules",
@@ -86,7 +89,7 @@ func TestNobodyPlantsABinary(t *testing.T) {
 			"the modules are copied for every task"},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			s.target.do(t, "cp -n "+cacheOfRoot+"/*/debvisor-modules /tmp/right 2>/dev/null || test -e /tmp/right; rm -rf /var/cache/debvisor /var/tmp/* /home/alice/.cache /run/evil /home/bob/*; chmod 755 /home/alice; touch /run/evil; chmod 666 /run/evil")
+			s.target.do(t, "test -e /run/right || cp "+cacheOfRoot+"/*/debvisor-modules /run/right; rm -rf /var/cache/debvisor /var/tmp/* /home/alice/.cache /run/evil /home/bob/*; chmod 755 /home/alice; touch /run/evil; chmod 666 /run/evil")
 			prepare := strings.ReplaceAll(a.prepare, "HASH", hash)
 			for before, rest, found := strings.Cut(prepare, "EVIL("); found; before, rest, found = strings.Cut(prepare, "EVIL(") {
 				name, after, _ := strings.Cut(rest, ")")
