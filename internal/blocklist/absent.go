@@ -9,11 +9,11 @@ import (
 
 // Absent plans that nothing is blocked any more, the quarantine included, which is recorded. The operator's own lists stay.
 func Absent(ctx context.Context, h *host.Host, table Table, by string, now time.Time) ([]host.Change, error) {
-	quarantined, err := ReadQuarantine(h)
+	was, err := readState(h)
 	if err != nil {
 		return nil, err
 	}
-	changes, err := audit(quarantined, nil, by, now)
+	changes, err := audit(was.quarantine, nil, by, now)
 	if err != nil {
 		return nil, err
 	}
@@ -22,17 +22,14 @@ func Absent(ctx context.Context, h *host.Host, table Table, by string, now time.
 		return nil, err
 	}
 	if status.Present {
-		old, _, err := Loaded(h)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, host.Call{Why: "remove the table inet debvisor_blocklist", Before: lines(old), Do: table.Remove})
+		changes = append(changes, host.Call{Why: "remove the table inet debvisor_blocklist", Before: lines(was.list()), Do: table.Remove})
 	}
 	stale, err := staleCopies(h, Settings{})
 	if err != nil {
 		return nil, err
 	}
 	gone, err := h.Need(append(stale, host.Absent{Path: ConfPath}, host.Absent{Path: SettingsPath}, host.Absent{Path: QuarantinePath},
-		host.Absent{Path: ListPath}, host.Absent{Path: evidencePath})...)
+		host.Absent{Path: ListPath}, host.Absent{Path: ConfPath + aside},
+		host.Absent{Path: ListPath + aside}, host.Absent{Path: evidencePath})...)
 	return append(changes, gone...), err
 }

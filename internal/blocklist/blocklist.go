@@ -23,7 +23,7 @@ const (
 	CopiesDir      = "/etc/debvisor/blocklist.d"        // lists that came from the controller
 	SettingsPath   = "/etc/debvisor/blocklist.json"     // how this node reads its lists
 	QuarantinePath = "/etc/debvisor/quarantine.json"    // single addresses, each with a reason
-	ListPath       = "/var/lib/debvisor/blocklist.list" // the effective list that was loaded last
+	ListPath       = "/var/lib/debvisor/blocklist.list" // what the lists gave that were loaded last
 	AuditPath      = "/var/log/debvisor/audit.log"
 )
 
@@ -65,18 +65,37 @@ type Table interface {
 	Remove(ctx context.Context) error
 }
 
-// Loaded is the list that was loaded last, and whether one is known. A damaged file is as good as none: nothing is known
-// then, and the next plan looks at the kernel itself.
-func Loaded(h *host.Host) (list addrset.Set, known bool, err error) {
+// state is what was loaded last, as far as the node's files tell.
+type state struct {
+	base       addrset.Set // what the lists gave
+	known      bool        // base is known
+	quarantine Quarantine
+}
+
+// list is all that was blocked.
+func (s state) list() addrset.Set { return s.base.Union(s.quarantine.set()) }
+
+// readState reads it. A damaged list is as good as none: nothing is known then, and the next plan looks at the kernel itself.
+func readState(h *host.Host) (s state, err error) {
+	if s.quarantine, err = ReadQuarantine(h); err != nil {
+		return s, err
+	}
 	data, err := h.ReadFile(ListPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		return list, false, nil
+		return s, nil
 	}
 	if err != nil {
-		return list, false, err
+		return s, err
 	}
-	if err := list.UnmarshalBinary(data); err != nil {
-		return addrset.Set{}, false, nil
+	s.known = s.base.UnmarshalBinary(data) == nil
+	if !s.known {
+		s.base = addrset.Set{}
 	}
-	return list, true, nil
+	return s, nil
+}
+
+// Loaded is the effective list that was loaded last.
+func Loaded(h *host.Host) (addrset.Set, error) {
+	s, err := readState(h)
+	return s.list(), err
 }

@@ -127,36 +127,65 @@ func single(addresses ...netip.Addr) []netip.Prefix {
 // ErrLockout is in the error of a list that would cut somebody off.
 var ErrLockout = errors.New("it would lock somebody out")
 
-// guard refuses a list with protected addresses, other than those that may be blocked anyway.
-func (d Desired) guard(h *host.Host, list addrset.Set, protected []Protected) error {
-	var wrong []error
+// guard refuses block lists with protected addresses, other than those that may be blocked anyway, and an address that
+// comes into quarantine now and is protected. Who was in quarantine before was let through before.
+func (d Desired) guard(h *host.Host, o *Outcome, sources []string, before Quarantine, protected []Protected) error {
+	anyway := addrset.Of(d.BlockAnyway...)
+	var all addrset.Set
 	for _, p := range protected {
-		hit := list.Intersect(p.Set).Except(d.told(p))
-		if hit.IsEmpty() {
-			continue
+		hit := o.base.Intersect(p.Set)
+		all = all.Union(hit.Except(anyway))
+		if let := hit.Intersect(anyway); !let.IsEmpty() && !d.KeepLists {
+			o.Warnings = append(o.Warnings, fmt.Sprintf("%s, which is %s, is blocked because block_anyway says so", firstOf(let), p.Why))
 		}
-		lines, err := Where(h, d.Sources, d.Texts, hit)
+	}
+	var wrong []error
+	if !d.KeepLists && !all.IsEmpty() {
+		lines, err := Where(h, sources, d.Texts, all)
 		if err != nil {
 			return err
 		}
-		for _, l := range append(lines, d.Quarantine.lines(hit)...) {
-			wrong = append(wrong, fmt.Errorf("%s blocks %s, which is %s", l, l.Address, p.Why))
-		}
+		wrong = append(wrong, d.refused(all, lines, protected)...)
 	}
+	wrong = append(wrong, d.Quarantine.refused(before, protected)...)
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the list is refused, %w:\n%w\nhint: whitelist these addresses, or name each in block_anyway", ErrLockout, errors.Join(wrong...))
+	return fmt.Errorf("refused, %w:\n%w", ErrLockout, errors.Join(wrong...))
 }
 
-// told are the addresses that somebody said may be blocked, each by its name. To put an address into quarantine is to say
-// so for one within a management network, such as a node of the mesh that misbehaves.
-func (d Desired) told(p Protected) addrset.Set {
-	told := addrset.Of(d.BlockAnyway...)
-	if p.Why == management {
-		told = told.Union(d.Quarantine.set())
+// refused says which lines have which protected addresses. The addresses alone are reason enough: by now the lists may say
+// something else.
+func (d Desired) refused(hit addrset.Set, lines []addrset.Line, protected []Protected) []error {
+	var wrong []error
+	for _, l := range lines {
+		for _, p := range protected {
+			if of := l.Hit.Intersect(p.Set); !of.IsEmpty() {
+				wrong = append(wrong, fmt.Errorf("%s blocks %s, which is %s", l, firstOf(of), p.Why))
+			}
+		}
 	}
-	return told
+	if len(wrong) == 0 {
+		wrong = append(wrong, fmt.Errorf("the lists block %s, and changed while they were read", firstOf(hit)))
+	}
+	return append(wrong, errors.New("hint: whitelist these addresses, or name each in block_anyway"))
+}
+
+// refused says which entries are new, protected and not forced. A node in a management network, such as one of the mesh that
+// misbehaves, may be cut off by its name.
+func (q Quarantine) refused(before Quarantine, protected []Protected) []error {
+	var wrong []error
+	for _, e := range q {
+		if _, old := before.find(e.Address); old || e.Force {
+			continue
+		}
+		for _, p := range protected {
+			if p.Why != management && p.Set.Contains(e.Address) {
+				wrong = append(wrong, fmt.Errorf("quarantine: %s is %s; force it if that is meant", e.Address, p.Why))
+			}
+		}
+	}
+	return wrong
 }
 
 // firstOf is the first address of a set, as text.

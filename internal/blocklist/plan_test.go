@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"debvisor/internal/blocklist/addrset"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 )
@@ -175,7 +175,9 @@ func TestAProtectedAddressIsBlockedWhenItIsNamed(t *testing.T) {
 		t.Errorf("with one of two: %v", err)
 	}
 	n.BlockAnyway = append(n.BlockAnyway, netip.MustParsePrefix("192.0.2.1/32"))
-	n.converge(t)
+	if o := n.converge(t); !slices.Contains(o.Warnings, "192.0.2.1, which is the default gateway, is blocked because block_anyway says so") {
+		t.Errorf("warnings: %q", o.Warnings)
+	}
 	if !n.blocks("198.51.100.9") || !n.blocks("192.0.2.1") || !n.blocks("203.0.113.80") {
 		t.Error("not blocked")
 	}
@@ -203,7 +205,27 @@ func TestListsOfTheControllerAreKeptOnTheNode(t *testing.T) {
 	}
 }
 
-// Ended between any two changes, the next run finishes.
+// timer is what debvisor-blocklist.timer would do now, by what the files say.
+func (n *node) timer(t *testing.T) {
+	t.Helper()
+	settings, err := ReadSettings(n.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := ReadQuarantine(n.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Plan(t.Context(), n.Host, n.table, Desired{Settings: settings, Quarantine: q, Now: n.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Apply(t.Context(), o.Changes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Ended between any two changes, the next run finishes; and so does the timer, in between, with what it finds.
 func TestARunThatWasCutOffIsFinishedByTheNext(t *testing.T) {
 	for cut := 0; ; cut++ {
 		n := newNode(t, list)
@@ -214,6 +236,8 @@ func TestARunThatWasCutOffIsFinishedByTheNext(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.Quarantine = n.Quarantine.Add(entry)
+		feed := CopiesDir + "/block-feed.txt"
+		n.Sources, n.Texts = append(n.Sources, feed), Texts{feed: {Name: "feed.txt", Content: "198.18.0.1\n"}}
 		o, err := n.plan(t)
 		if err != nil {
 			t.Fatal(err)
@@ -224,11 +248,12 @@ func TestARunThatWasCutOffIsFinishedByTheNext(t *testing.T) {
 		if err := n.Apply(t.Context(), o.Changes[:cut]); err != nil {
 			t.Fatal(err)
 		}
+		n.timer(t)
 		if n.table.blocks("203.0.113.99") && !strings.Contains(n.read(t, AuditPath), "203.0.113.99") {
 			t.Error("somebody is cut off without a record")
 		}
 		n.converge(t)
-		if !n.blocks("203.0.113.9") || !n.blocks("203.0.113.99") || n.blocks("203.0.113.7") {
+		if !n.blocks("203.0.113.9") || !n.blocks("203.0.113.99") || !n.blocks("198.18.0.1") || n.blocks("203.0.113.7") {
 			t.Errorf("cut off after %d changes, the next run did not finish", cut)
 		}
 	}
@@ -300,72 +325,30 @@ func TestAbsentLeavesTheOperatorsListsAlone(t *testing.T) {
 	}
 }
 
-func TestQuarantineBlocksWhatIsWhitelistedAndManaged(t *testing.T) {
+// The lists may say something else by the time that somebody wants to know which line it was.
+func TestAListThatChangesWhileItIsReadIsRefusedAllTheSame(t *testing.T) {
 	n := newNode(t, list)
-	n.Whitelists = []string{"/etc/debvisor/allow.txt"}
-	n.Managed = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	n.BlockAnyway = n.Managed
-	n.converge(t)
-	n.BlockAnyway = nil
-	n.Sources = nil
-	e, err := NewEntry("10.1.2.3", "misbehaves", "24h", "alex", n.Now)
+	protected, err := Protect(t.Context(), n.Host, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Quarantine = n.Quarantine.Add(e)
-	n.converge(t)
-	if !n.blocks("10.1.2.3") {
-		t.Error("not blocked")
-	}
-	want := `{"time":"2026-11-24T12:00:00Z","action":"quarantine","address":"10.1.2.3","reason":"misbehaves","by":"alex","until":"2026-11-25T12:00:00Z"}` + "\n"
-	if got := n.read(t, AuditPath); got != want {
-		t.Errorf("the record is\n%s", got)
-	}
-	n.Now = n.Now.Add(24 * time.Hour)
-	n.Quarantine = n.Quarantine.At(n.Now)
-	n.converge(t)
-	if n.blocks("10.1.2.3") || n.Exists(QuarantinePath) || !strings.Contains(n.read(t, AuditPath), `"action":"expire","address":"10.1.2.3"`) {
-		t.Errorf("after a day: %s", n.read(t, AuditPath))
+	o := Outcome{base: addrset.Of(netip.MustParsePrefix("192.0.2.1/32"))}
+	if err := n.guard(n.Host, &o, n.Sources, nil, protected); !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "the lists block 192.0.2.1") {
+		t.Errorf("got %v", err)
 	}
 }
 
-func TestQuarantineOfAConnectedClientIsRefused(t *testing.T) {
-	n := newNode(t, list)
-	e, err := NewEntry("198.51.100.9", "oops", "", "alex", n.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.Quarantine = n.Quarantine.Add(e)
-	if _, err := n.plan(t); !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9 # oops blocks 198.51.100.9") {
-		t.Errorf("plan: %v", err)
+func TestAMissingDefaultListDoesNotHideWhatIsWrong(t *testing.T) {
+	n := newNode(t, "-- etc/debvisor/other.txt --\n127.0.0.1\n")
+	n.Sources = append(n.Sources, "/etc/debvisor/other.txt")
+	if _, err := n.plan(t); !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "/etc/debvisor/other.txt:1: 127.0.0.1 blocks 127.0.0.1, which is loopback") {
+		t.Errorf("got %v", err)
 	}
 }
 
-func TestAskingForTheSameQuarantineAgainKeepsItsTime(t *testing.T) {
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	entry := func(reason, expires string, at time.Time) Entry {
-		e, err := NewEntry("203.0.113.7", reason, expires, "alex", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e
-	}
-	q := Quarantine{}.Add(entry("scan", "24h", now))
-	later := now.Add(time.Hour)
-	if again := q.Add(entry("scan", "24h", later)); !slices.Equal(again, q) {
-		t.Errorf("the same again: %v", again)
-	}
-	if longer := q.Add(entry("scan", "7d", later)); !longer[0].Until.Equal(later.Add(7 * 24 * time.Hour)) {
-		t.Errorf("longer: %v", longer)
-	}
-	for _, expires := range []string{"soon", "-1h", "0", "2020-01-01T00:00:00Z", "1.5d", "d", "24"} {
-		if e, err := NewEntry("203.0.113.7", "scan", expires, "alex", now); err == nil {
-			t.Errorf("%q was taken as %v", expires, e.Until)
-		}
-	}
-	for _, address := range []string{"", "203.0.113.0/24", "host", "fe80::1%eth0"} {
-		if _, err := NewEntry(address, "scan", "", "alex", now); err == nil {
-			t.Errorf("%q was taken as an address", address)
-		}
+func TestAListIsAFile(t *testing.T) {
+	n := newNode(t, "-- etc/debvisor/blocklist.txt/ --\n")
+	if _, err := n.plan(t); err == nil || err.Error() != "read /etc/debvisor/blocklist.txt: it is no file" {
+		t.Errorf("got %v", err)
 	}
 }

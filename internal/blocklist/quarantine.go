@@ -20,6 +20,7 @@ type Entry struct {
 	Address netip.Addr `json:"address"`
 	Reason  string     `json:"reason"`
 	By      string     `json:"by"`
+	Force   bool       `json:"force,omitempty"` // also where it is protected
 	Since   time.Time  `json:"since"`
 	// Expires is as it was asked for, "24h" say; Until is what that meant then. Both are empty for an entry that stays.
 	Expires string    `json:"expires,omitempty"`
@@ -105,7 +106,7 @@ func (q Quarantine) Add(e Entry) Quarantine {
 	switch {
 	case !found:
 		return slices.Insert(slices.Clone(q), i, e)
-	case q[i].Reason == e.Reason && q[i].Expires == e.Expires:
+	case q[i].Reason == e.Reason && q[i].Expires == e.Expires && q[i].Force == e.Force:
 		return q
 	}
 	q = slices.Clone(q)
@@ -140,24 +141,16 @@ func (q Quarantine) set() addrset.Set {
 	return addrset.Of(all...)
 }
 
-// lines are the entries with any of the wanted addresses, as if they were lines of a list.
-func (q Quarantine) lines(wanted addrset.Set) []Line {
-	var found []Line
-	for i, e := range q {
-		if wanted.Contains(e.Address) {
-			found = append(found, Line{File: QuarantinePath, Number: i + 1, Text: e.Address.String() + " # " + e.Reason, Address: e.Address.String()})
-		}
-	}
-	return found
-}
-
-// file is the quarantine as it is kept; none when nothing is in it.
-func (q Quarantine) file() (host.Want, error) {
+// changes plans the file in which the quarantine is kept; there is none when nothing is in it.
+func (q Quarantine) changes(h *host.Host) ([]host.Change, error) {
 	if len(q) == 0 {
-		return host.Absent{Path: QuarantinePath}, nil
+		return h.Need(host.Absent{Path: QuarantinePath})
 	}
 	data, err := json.MarshalIndent(q, "", "  ")
-	return host.File{Path: QuarantinePath, Content: string(data) + "\n", Mode: 0o644}, err
+	if err != nil {
+		return nil, err
+	}
+	return h.Need(host.File{Path: QuarantinePath, Content: string(data) + "\n", Mode: 0o644})
 }
 
 // audit are the records of what differs between two quarantines: who cut whom off, why and for how long.

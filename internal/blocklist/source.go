@@ -1,7 +1,6 @@
 package blocklist
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -54,11 +53,15 @@ func open(h *host.Host, path string, texts Texts) (string, io.ReadCloser, error)
 	if err != nil {
 		return path, nil, err
 	}
-	f, err := os.Open(p)
+	info, err := os.Stat(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, nil, fmt.Errorf("read %s: there is no such list on this node; make the file, or take it out of the sources", path)
-	case err != nil:
+	case err == nil && !info.Mode().IsRegular(): // a pipe would say something else the second time
+		return path, nil, fmt.Errorf("read %s: it is no file", path)
+	}
+	f, err := os.Open(p)
+	if err != nil {
 		return path, nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
 	}
 	return path, f, nil
@@ -81,54 +84,20 @@ func (e *Invalid) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Line is a line of a list, and the first of the addresses in it that somebody asked for.
-type Line struct {
-	File    string `json:"file"`
-	Number  int    `json:"line"`
-	Text    string `json:"text"`
-	Address string `json:"address"`
-}
-
-// String is FILE:LINE: TEXT.
-func (l Line) String() string { return fmt.Sprintf("%s:%d: %s", l.File, l.Number, l.Text) }
-
-// Where names the lines of the lists that have any of the wanted addresses, ten at most. It reads everything again line by
-// line, which is slow and fine: somebody has to look at a mistake.
-func Where(h *host.Host, paths []string, texts Texts, wanted addrset.Set) ([]Line, error) {
-	var found []Line
+// Where names the lines of the lists that have any of the wanted addresses, ten at most.
+func Where(h *host.Host, paths []string, texts Texts, wanted addrset.Set) ([]addrset.Line, error) {
+	const most = 10
+	var found []addrset.Line
 	for _, p := range paths {
 		name, src, err := open(h, p, texts)
 		if err != nil {
 			return nil, err
 		}
-		lines, err := matching(name, src, wanted, 10-len(found))
+		lines, err := addrset.Find(name, src, wanted, most-len(found))
 		if err := errors.Join(err, src.Close()); err != nil {
 			return nil, err
 		}
 		found = append(found, lines...)
-	}
-	return found, nil
-}
-
-// matching are the lines of a list that have any of the wanted addresses.
-func matching(name string, src io.Reader, wanted addrset.Set, limit int) ([]Line, error) {
-	var found []Line
-	lines := bufio.NewReader(src)
-	for number := 1; len(found) < limit; number++ {
-		line, err := lines.ReadString('\n')
-		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		var r addrset.Reader
-		if e := r.Read(name, strings.NewReader(line)); e != nil {
-			return nil, e
-		}
-		if hit := r.Set().Intersect(wanted); !hit.IsEmpty() {
-			found = append(found, Line{File: name, Number: number, Text: strings.TrimSpace(line), Address: firstOf(hit)})
-		}
-		if err == io.EOF {
-			break
-		}
 	}
 	return found, nil
 }

@@ -31,10 +31,18 @@ func Count(h *host.Host, now time.Time) (Stats, error) {
 	if err != nil {
 		return s, err
 	}
+	was, err := readState(h)
+	if err != nil {
+		return s, err
+	}
+	sources, err := settings.present(h, was)
+	if err != nil {
+		return s, err
+	}
 	for _, kind := range []struct {
 		name  string
 		paths []string
-	}{{"block", settings.Sources}, {"allow", settings.Whitelists}} {
+	}{{"block", sources}, {"allow", settings.Whitelists}} {
 		for _, p := range kind.paths {
 			r, err := read(h, []string{p}, nil)
 			if err != nil {
@@ -45,12 +53,8 @@ func Count(h *host.Host, now time.Time) (Stats, error) {
 			s.Lists = append(s.Lists, ListStats{Kind: kind.name, Path: p, Lines: lines, Entries: entries, Rejected: rejected})
 		}
 	}
-	q, err := ReadQuarantine(h)
-	if err != nil {
-		return s, err
-	}
-	list, _, err := Loaded(h)
+	list := was.list()
 	n := list.Sizes()
-	s.Quarantined, s.RangesIPv4, s.RangesIPv6, s.SHA256 = len(q.At(now)), n.Hosts4+n.Nets4, n.Hosts6+n.Nets6, list.Digest()
-	return s, err
+	s.Quarantined, s.RangesIPv4, s.RangesIPv6, s.SHA256 = len(was.quarantine.At(now)), n.Hosts4+n.Nets4, n.Hosts6+n.Nets6, list.Digest()
+	return s, nil
 }
