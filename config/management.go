@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"debvisor/internal/host"
+	"debvisor/internal/nft"
 )
 
 // AnswersPath is where an installed node keeps its answers.
@@ -26,6 +27,16 @@ func Management(h *host.Host) ([]netip.Prefix, error) {
 		return nil, err
 	}
 	return n.Network.ManagementNetworks()
+}
+
+// Managed are all networks that a node is looked after from: those of its answers, and those that its firewall lets in.
+func Managed(h *host.Host) ([]netip.Prefix, error) {
+	asked, err := Management(h)
+	if err != nil {
+		return nil, err
+	}
+	let, err := nft.Management(h)
+	return append(asked, let...), err
 }
 
 // ManagementNetworks are the networks of network.management.

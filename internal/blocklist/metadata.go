@@ -1,6 +1,7 @@
 package blocklist
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -40,7 +41,8 @@ func CheckMetadata(metadata string, lists []string) error {
 }
 
 func checkHash(name, want, metadata string) error {
-	if sum, err := hex.DecodeString(want); err != nil || len(sum) != sha256.Size {
+	wanted, err := hex.DecodeString(want)
+	if err != nil || len(wanted) != sha256.Size {
 		return fmt.Errorf("%s: %s has %q for it, which is no sha256", name, metadata, want)
 	}
 	f, err := os.Open(name)
@@ -52,8 +54,8 @@ func checkHash(name, want, metadata string) error {
 	if _, err := io.Copy(sum, f); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		return fmt.Errorf("%s: its sha256 is %s, %s says %s", name, got, metadata, want)
+	if got := sum.Sum(nil); !bytes.Equal(got, wanted) {
+		return fmt.Errorf("%s: its sha256 is %x, %s says %x", name, got, metadata, wanted)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -34,7 +33,7 @@ type params struct {
 	BlockAnyway          []ansible.Network `param:"block_anyway"`
 	SkipInvalid          bool              `param:"skip_invalid,default=false"`
 	Refresh              *string           `param:"refresh"`
-	Quarantine           *quarantine       `param:"quarantine,excludes=controller_sources|controller_whitelists"`
+	Quarantine           *quarantine       `param:"quarantine,excludes=controller_sources|controller_whitelists|block_anyway"`
 }
 
 // Module is the module.
@@ -64,7 +63,7 @@ var began = time.Now()
 
 func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params) ([]host.Change, error) {
 	if p.State == "absent" {
-		return blocklist.Absent(ctx, t.Host, table, p.asker(), began)
+		return p.absent(ctx, t.Host, table)
 	}
 	desired, err := p.desired(t.Host)
 	if err != nil {
@@ -75,32 +74,30 @@ func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := p.refresh(ctx, t.Host, desired.Quarantine)
-	return append(o.Changes, refresh...), err
+	timers, err := p.timers(ctx, t.Host, desired.Quarantine)
+	return append(o.Changes, timers...), err
 }
 
-// desired is what the task asks for. A quarantine leaves the lists as they are.
+// desired is what the task asks for. A quarantine leaves the lists as they are, and the lists the quarantine.
 func (p params) desired(h *host.Host) (blocklist.Desired, error) {
-	managed, err := config.Management(h)
+	managed, err := config.Managed(h)
 	if err != nil {
 		return blocklist.Desired{}, err
 	}
-	d := blocklist.Desired{By: p.asker(), Now: began, Managed: managed}
 	q, err := blocklist.ReadQuarantine(h)
 	if err != nil {
-		return d, err
+		return blocklist.Desired{}, err
 	}
+	d := blocklist.Desired{By: p.asker(), Now: began, Managed: managed, Quarantine: q.At(began)}
 	if p.Quarantine != nil {
-		return p.quarantined(h, d, q)
-	}
-	d.Quarantine = q.At(d.Now)
-	d.Settings = blocklist.Settings{Sources: p.Sources, Whitelists: p.Whitelists, BlockAnyway: ansible.Prefixes(p.BlockAnyway), SkipInvalid: p.SkipInvalid}
-	d.Texts = blocklist.Texts{}
-	if err := errors.Join(take(&d, &d.Sources, "block", p.ControllerSources), take(&d, &d.Whitelists, "allow", p.ControllerWhitelists)); err != nil {
+		d.KeepLists = true
+		d.Quarantine, err = p.Quarantine.change(d.Quarantine, d.By, d.Now)
 		return d, err
 	}
-	d.Management = ansible.Prefixes(p.Management)
-	return d, nil
+	d.Settings = blocklist.Settings{Sources: p.Sources, Whitelists: p.Whitelists, SkipInvalid: p.SkipInvalid,
+		BlockAnyway: ansible.Prefixes(p.BlockAnyway), Management: ansible.Prefixes(p.Management)}
+	d.Texts = blocklist.Texts{}
+	return d, errors.Join(take(&d, &d.Sources, "block", p.ControllerSources), take(&d, &d.Whitelists, "allow", p.ControllerWhitelists))
 }
 
 // take adds lists of the controller to those of the node. Each gets a file on the node, for the next time that the
@@ -115,18 +112,6 @@ func take(d *blocklist.Desired, paths *[]string, kind string, texts map[string]s
 		*paths = append(*paths, p)
 	}
 	return nil
-}
-
-// quarantined is what the node blocks already, and an address more or less.
-func (p params) quarantined(h *host.Host, d blocklist.Desired, q blocklist.Quarantine) (blocklist.Desired, error) {
-	settings, err := blocklist.ReadSettings(h)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return d, err
-	}
-	d.Settings = settings
-	d.BlockAnyway = append(slices.Clone(d.BlockAnyway), ansible.Prefixes(p.BlockAnyway)...)
-	d.Quarantine, err = p.Quarantine.change(q.At(d.Now), d.By, d.Now)
-	return d, err
 }
 
 func tell(t *ansible.Task, o blocklist.Outcome, d blocklist.Desired) {

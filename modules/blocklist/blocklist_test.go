@@ -55,25 +55,20 @@ func TestTheAnswersManagementNetworksAreProtected(t *testing.T) {
 	}
 }
 
-// A quarantine must not forget what the lists are, nor who is in quarantine already.
+// A quarantine must not touch the lists, nor forget who is in quarantine already.
 func TestAQuarantineLeavesTheListsAsTheyAre(t *testing.T) {
 	m := hosttest.New(t, `
--- etc/debvisor/blocklist.json --
-{"sources": ["/etc/debvisor/a.txt"], "whitelists": ["/etc/debvisor/b.txt"], "block_anyway": ["10.0.0.1/32"], "skip_invalid": true}
 -- etc/debvisor/quarantine.json --
 [{"address": "203.0.113.1", "reason": "over", "by": "a", "since": "2020-01-01T00:00:00Z", "expires": "1h", "until": "2020-01-01T01:00:00Z"},
  {"address": "203.0.113.2", "reason": "stays", "by": "a", "since": "2020-01-01T00:00:00Z"}]
 `)
-	p := params{Quarantine: &quarantine{Address: "203.0.113.7", State: "present", Reason: "scan", Expires: "1h", By: "ops"}}
+	p := params{Quarantine: &quarantine{Address: "203.0.113.7", State: "present", Reason: "scan", Expires: "1h", By: "ops", Force: true}}
 	d, err := p.desired(m.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Sources) != 1 || len(d.Whitelists) != 1 || len(d.BlockAnyway) != 1 || !d.SkipInvalid || d.By != "ops" {
-		t.Errorf("the settings are %+v", d.Settings)
-	}
-	if len(d.Quarantine) != 2 || d.Quarantine[0].Reason != "stays" || d.Quarantine[1].Until.Before(time.Now()) {
-		t.Errorf("the quarantine is %v", d.Quarantine)
+	if !d.KeepLists || d.By != "ops" || len(d.Quarantine) != 2 || d.Quarantine[0].Reason != "stays" || !d.Quarantine[1].Force || d.Quarantine[1].Until.Before(time.Now()) {
+		t.Errorf("desired is %+v", d)
 	}
 	p.Quarantine.State = "absent"
 	if d, err := p.desired(m.Host); err != nil || len(d.Quarantine) != 1 {
@@ -83,25 +78,31 @@ func TestAQuarantineLeavesTheListsAsTheyAre(t *testing.T) {
 	if _, err := p.desired(m.Host); err == nil || !strings.Contains(err.Error(), "not an address") {
 		t.Errorf("a network: %v", err)
 	}
+	if d, err := (params{}).desired(m.Host); err != nil || d.KeepLists || len(d.Quarantine) != 1 {
+		t.Errorf("the role: %+v, %v", d, err)
+	}
 }
 
-func TestAQuarantineThatEndsByItselfNeedsTheTimer(t *testing.T) {
+func TestAQuarantineThatEndsByItselfHasATimer(t *testing.T) {
 	m := hosttest.New(t, "")
-	m.Runner.Answer("systemctl show --property=LoadState,UnitFileState,ActiveState debvisor-blocklist.timer", "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n")
-	m.Runner.Answer("systemctl show --property=NeedDaemonReload --value debvisor-blocklist.timer", "no\n")
-	off, often := "", "often"
+	const off = "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n"
+	for _, timer := range []string{"debvisor-blocklist.timer", "debvisor-quarantine.timer"} {
+		m.Runner.Answer("systemctl show --property=LoadState,UnitFileState,ActiveState "+timer, off)
+		m.Runner.Answer("systemctl show --property=NeedDaemonReload --value "+timer, "no\n")
+	}
+	none, often := "", "often"
 	ends := blocklist.Quarantine{{Until: time.Now().Add(time.Hour)}}
-	for _, p := range []params{{}, {Refresh: &off}} {
-		changes, err := p.refresh(t.Context(), m.Host, ends)
-		if got := hosttest.Lines(changes); err != nil || got != "run systemctl enable debvisor-blocklist.timer\nrun systemctl start debvisor-blocklist.timer\n" {
+	for _, p := range []params{{}, {Refresh: &none}} {
+		changes, err := p.timers(t.Context(), m.Host, ends)
+		if got := hosttest.Lines(changes); err != nil || got != "run systemctl enable debvisor-quarantine.timer\nrun systemctl start debvisor-quarantine.timer\n" {
 			t.Errorf("planned\n%s%v", got, err)
 		}
-		if changes, err := p.refresh(t.Context(), m.Host, nil); err != nil || len(changes) > 0 {
+		if changes, err := p.timers(t.Context(), m.Host, nil); err != nil || len(changes) > 0 {
 			t.Errorf("without one, planned\n%s%v", hosttest.Lines(changes), err)
 		}
 	}
 	m.Runner.Fail("systemd-analyze calendar often", errors.New("exit status 1"))
-	if _, err := (params{Refresh: &often}).refresh(t.Context(), m.Host, nil); err == nil || !strings.Contains(err.Error(), `refresh: "often" is no time`) {
+	if _, err := (params{Refresh: &often}).timers(t.Context(), m.Host, nil); err == nil || !strings.Contains(err.Error(), `refresh: "often" is no time`) {
 		t.Errorf("refresh: %v", err)
 	}
 }

@@ -18,6 +18,7 @@ type quarantine struct {
 	State   string `param:"state,default=present,choices=present|absent"`
 	Reason  string `param:"reason,required_if=state:present"`
 	Expires string `param:"expires"`
+	Force   bool   `param:"force,default=false"`
 	By      string `param:"by"`
 }
 
@@ -25,6 +26,7 @@ type quarantine struct {
 func (q quarantine) change(all blocklist.Quarantine, by string, now time.Time) (blocklist.Quarantine, error) {
 	if q.State == "present" {
 		e, err := blocklist.NewEntry(q.Address, q.Reason, q.Expires, by, now)
+		e.Force = q.Force
 		return all.Add(e), err
 	}
 	a, err := blocklist.ParseAddress(q.Address)
@@ -45,22 +47,46 @@ func (p params) asker() string {
 	return "unknown"
 }
 
-const timer = "debvisor-blocklist.timer" // on the image; it runs `debvisor blocklist apply`
+// What the image brings: one reads the lists again, the other ends quarantines that are over.
+const (
+	listsTimer      = "debvisor-blocklist.timer"
+	quarantineTimer = "debvisor-quarantine.timer"
+)
 
-// refresh plans the timer that reads the sources again. A quarantine that ends by itself needs it too, and then it keeps to
-// the times of its own.
-func (p params) refresh(ctx context.Context, h *host.Host, q blocklist.Quarantine) ([]host.Change, error) {
+// timers plans what a node does by itself.
+func (p params) timers(ctx context.Context, h *host.Host, q blocklist.Quarantine) ([]host.Change, error) {
+	lists, err := p.refresh(ctx, h)
+	if err != nil || !q.Expires() {
+		return lists, err
+	}
+	ending, err := unit.Started(ctx, h, quarantineTimer)
+	return append(lists, ending...), err
+}
+
+func (p params) refresh(ctx context.Context, h *host.Host) ([]host.Change, error) {
 	switch {
-	case p.Refresh != nil && *p.Refresh != "":
-		changes, err := unit.Scheduled(ctx, h, timer, *p.Refresh)
-		if err != nil {
-			return nil, fmt.Errorf("refresh: %w", err)
-		}
-		return changes, nil
-	case q.Expires():
-		return unit.Started(ctx, h, timer)
 	case p.Refresh == nil:
 		return nil, nil
+	case *p.Refresh == "":
+		return unit.Unscheduled(ctx, h, listsTimer)
 	}
-	return unit.Unscheduled(ctx, h, timer)
+	changes, err := unit.Scheduled(ctx, h, listsTimer, *p.Refresh)
+	if err != nil {
+		return nil, fmt.Errorf("refresh: %w", err)
+	}
+	return changes, nil
+}
+
+// absent plans that nothing is blocked and nothing runs by itself.
+func (p params) absent(ctx context.Context, h *host.Host, table blocklist.Table) ([]host.Change, error) {
+	var changes []host.Change
+	for _, timer := range []string{listsTimer, quarantineTimer} {
+		off, err := unit.Unscheduled(ctx, h, timer)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, off...)
+	}
+	gone, err := blocklist.Absent(ctx, h, table, p.asker(), began)
+	return append(changes, gone...), err
 }

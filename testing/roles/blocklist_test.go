@@ -2,6 +2,8 @@ package roles_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -195,8 +197,39 @@ func TestQuarantine(t *testing.T) {
 		if out, err := ask(); err == nil || !strings.Contains(out, "reason") {
 			t.Errorf("without a reason: %v\n%s", err, out)
 		}
+		f.report(t)
 		f.expires(t)
 	})
+}
+
+// report is what a scheduler reads: which nodes did it, and which did not.
+func (f *fleet) report(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(f.Shared(), "quarantine.json")
+	ask := func(address string) string {
+		t.Helper()
+		out, err := f.Playbook(t.Context(), f.core, "playbooks/quarantine.yml", "--extra-vars", fmt.Sprintf(`{"nodes": "nodes", "address": %q, "reason": "test", "result": %q}`, address, file))
+		data, missing := os.ReadFile(file)
+		if missing != nil {
+			t.Errorf("no report: %v, %v\n%s", missing, err, out)
+		}
+		return strings.Join(strings.Fields(string(data)), "")
+	}
+	if got, want := ask("203.0.113.8"), `{"address":"203.0.113.8","done":["node1","node2","node3"],"failed":[],"state":"present"}`; got != want {
+		t.Errorf("the report is %s", got)
+	}
+	if got, want := ask("127.0.0.1"), `{"address":"127.0.0.1","done":[],"failed":["node1","node2","node3"],"state":"present"}`; got != want {
+		t.Errorf("when every node refuses, the report is %s", got)
+	}
+	if err := f.Node(2).Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := ask("203.0.113.8"), `{"address":"203.0.113.8","done":["node1","node3"],"failed":["node2"],"state":"present"}`; got != want {
+		t.Errorf("with a node down, the report is %s", got)
+	}
+	if err := f.Node(2).Boot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // expires waits for a quarantine to end by itself: the unit that the timer starts does it.
