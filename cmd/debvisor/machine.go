@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 
+	"debvisor/internal/exit"
 	"debvisor/internal/host"
 
 	"github.com/spf13/cobra"
@@ -21,4 +23,13 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// failed ends a verb with an error: with --json it is printed as {"ok": false, "error": …} too, and keeps its exit code.
+func failed(w io.Writer, asJSON bool, err error) error {
+	if err == nil || !asJSON {
+		return err
+	}
+	said := map[string]any{"ok": false, "error": err.Error()}
+	return errors.Join(printJSON(w, said), exit.With(exit.Code(err), errSaid))
 }
