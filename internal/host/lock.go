@@ -1,11 +1,15 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"syscall"
+	"time"
 )
 
 // ErrLocked: somebody else holds the lock.
@@ -29,4 +33,30 @@ func (h *Host) Lock(name string) (io.Closer, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
 	}
 	return f, nil
+}
+
+// WaitLock is Lock for who waits as long as the other needs; when ctx ends first, ErrLocked is in the error. It makes the
+// folder of the file. A caller who may not is told to be root.
+func (h *Host) WaitLock(ctx context.Context, name string) (io.Closer, error) {
+	if err := h.Apply(ctx, []Change{Mkdir{Path: path.Dir(name), Mode: 0o755}}); err != nil {
+		return nil, needsRoot(err)
+	}
+	for {
+		lock, err := h.Lock(name)
+		if !errors.Is(err, ErrLocked) {
+			return lock, needsRoot(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", err, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func needsRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: this needs root", err)
+	}
+	return err
 }
