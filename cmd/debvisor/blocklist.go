@@ -2,19 +2,14 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"time"
 
-	"debvisor/config"
 	"debvisor/internal/blocklist"
 	"debvisor/internal/blocklist/addrset"
-	"debvisor/internal/blocklist/kernel"
 	"debvisor/internal/exit"
-	"debvisor/internal/host"
 
 	"github.com/spf13/cobra"
 )
@@ -22,10 +17,11 @@ import (
 func blocklistVerb() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "blocklist",
-		Short: "compile, check and show what this node blocks",
+		Short: "compile, check and show what this node blocks; cut one address off",
 		Example: "  debvisor blocklist check /etc/debvisor/blocklist.txt\n  sudo debvisor blocklist apply\n" +
 			"  sudo debvisor blocklist show 203.0.113.7",
-	}, blocklistCompile(), blocklistCheck(), blocklistApply(), blocklistShow(), blocklistStats())
+	}, blocklistCompile(), blocklistCheck(), blocklistApply(), blocklistExpire(), blocklistQuarantine(), blocklistRelease(),
+		blocklistShow(), blocklistStats())
 }
 
 // lists are the files of the flags --block and --allow; "-" is standard input.
@@ -38,7 +34,7 @@ func (l *lists) flags(cmd *cobra.Command) {
 
 func blocklistCompile() *cobra.Command {
 	var l lists
-	var asJSON, skip bool
+	var skip bool
 	cmd := &cobra.Command{
 		Use:   "compile --block FILE... [--allow FILE...]",
 		Short: "print the effective list: block lists minus whitelists",
@@ -49,9 +45,8 @@ no address is named with file and line; exit code 2, and nothing is printed, unl
 		Args: usage(cobra.NoArgs),
 	}
 	l.flags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&skip, "skip-invalid", false, "leave out lines that are no address")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
 		if len(l.block) == 0 {
 			return exit.With(exit.Usage, errors.New("what is to be blocked? give --block FILE"))
 		}
@@ -65,8 +60,7 @@ no address is named with file and line; exit code 2, and nothing is printed, unl
 		out := bufio.NewWriterSize(c.OutOrStdout(), 1<<16)
 		_, err = set.WriteTo(out)
 		return errors.Join(err, out.Flush())
-	}
-	return cmd
+	})
 }
 
 func (l *lists) compile(c *cobra.Command, skip bool) (addrset.Set, error) {
@@ -116,6 +110,9 @@ func readFile(c *cobra.Command, r *addrset.Reader, p *progress, name string) err
 		return exit.With(exit.Usage, err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return exit.With(exit.Usage, errors.Join(err, fmt.Errorf("read %s: it is a directory", name)))
+	}
 	return r.Read(name, p.watch(name, f))
 }
 
@@ -136,7 +133,6 @@ func networks(s addrset.Set) []string {
 }
 
 func blocklistCheck() *cobra.Command {
-	var asJSON bool
 	var metadata string
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
@@ -148,9 +144,8 @@ mistake, 5 for a hash.`,
 			"  debvisor blocklist check --metadata blocklist-metadata.json blocklist.txt --json",
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&metadata, "metadata", "", "a JSON file with the sha256 of each list")
-	cmd.RunE = func(c *cobra.Command, files []string) error {
+	return withJSON(cmd, func(c *cobra.Command, files []string, asJSON bool) error {
 		r, err := readLists(c, files)
 		if err != nil {
 			return err
@@ -160,8 +155,7 @@ mistake, 5 for a hash.`,
 			wrong = errors.Join(exit.With(exit.Signature, blocklist.CheckMetadata(metadata, files)), wrong)
 		}
 		return sayChecked(c.OutOrStdout(), r, wrong, asJSON)
-	}
-	return cmd
+	})
 }
 
 func sayChecked(w io.Writer, r *addrset.Reader, wrong error, asJSON bool) error {
@@ -189,88 +183,4 @@ func problems(rejected []addrset.Rejected) []map[string]any {
 		all = append(all, map[string]any{"file": r.File, "line": r.Line, "text": r.Text, "why": r.Why})
 	}
 	return all
-}
-
-func blocklistApply() *cobra.Command {
-	var plan, asJSON bool
-	cmd := &cobra.Command{
-		Use:   "apply",
-		Short: "read the lists again and bring them into force",
-		Long: `Reads the lists that ` + blocklist.SettingsPath + ` names and brings what is left of them into the kernel; the blocklist role
-wrote that file. A quarantine that is over ends. debvisor-blocklist.timer calls this. A list with a mistake, or one that
-would lock somebody out, is refused, and what is in force stays.`,
-		Example: "  sudo debvisor blocklist apply --plan\n  sudo debvisor blocklist apply",
-		Args:    usage(cobra.NoArgs),
-	}
-	cmd.Flags().BoolVar(&plan, "plan", false, "say what would change, and change nothing")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		h := host.New()
-		lock, err := blocklist.Lock(c.Context(), h)
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
-		table, err := kernel.Open()
-		if err != nil {
-			return err
-		}
-		defer table.Close()
-		o, err := planned(c.Context(), h, table)
-		if err != nil {
-			return exit.With(refusedIf(err), err)
-		}
-		if !plan {
-			err = h.Apply(c.Context(), o.Changes)
-		}
-		return errors.Join(sayPlanned(c.OutOrStdout(), o, asJSON), err)
-	}
-	return cmd
-}
-
-func sayPlanned(w io.Writer, o blocklist.Outcome, asJSON bool) error {
-	changes := []string{}
-	for _, c := range o.Changes {
-		changes = append(changes, c.String())
-	}
-	if asJSON {
-		n := o.List.Sizes()
-		return printJSON(w, map[string]any{"changes": changes, "rejected": o.RejectedTotal, "sha256": o.List.Digest(),
-			"ranges_ipv4": n.Hosts4 + n.Nets4, "ranges_ipv6": n.Hosts6 + n.Nets6})
-	}
-	for _, c := range changes {
-		if _, err := fmt.Fprintln(w, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// planned is what the node's own settings ask for now.
-func planned(ctx context.Context, h *host.Host, table blocklist.Table) (blocklist.Outcome, error) {
-	settings, err := blocklist.ReadSettings(h)
-	if err != nil {
-		return blocklist.Outcome{}, fmt.Errorf("%w: the blocklist role has not run here", err)
-	}
-	managed, err := config.Management(h)
-	if err != nil {
-		return blocklist.Outcome{}, err
-	}
-	now := time.Now()
-	q, err := blocklist.ReadQuarantine(h)
-	if err != nil {
-		return blocklist.Outcome{}, err
-	}
-	return blocklist.Plan(ctx, h, table, blocklist.Desired{Settings: settings, Managed: managed, Quarantine: q.At(now), By: "debvisor", Now: now})
-}
-
-func refusedIf(err error) int {
-	var invalid *blocklist.Invalid
-	switch {
-	case errors.Is(err, blocklist.ErrLockout):
-		return exit.Refused
-	case errors.As(err, &invalid):
-		return exit.Usage
-	}
-	return exit.Failed
 }

@@ -18,7 +18,6 @@ import (
 )
 
 func blocklistShow() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show [ADDRESS...]",
 		Short: "show what the kernel blocks, with counters, or why an address is blocked",
@@ -26,14 +25,12 @@ func blocklistShow() *cobra.Command {
 is blocked, and which line of which list does it.`,
 		Example: "  sudo debvisor blocklist show\n  sudo debvisor blocklist show 203.0.113.7 2001:db8::1 --json",
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, args []string) error {
+	return withJSON(cmd, func(c *cobra.Command, args []string, asJSON bool) error {
 		if len(args) > 0 {
 			return showAddresses(c, args, asJSON)
 		}
 		return showTable(c, asJSON)
-	}
-	return cmd
+	})
 }
 
 func showTable(c *cobra.Command, asJSON bool) error {
@@ -47,6 +44,7 @@ func showTable(c *cobra.Command, asJSON bool) error {
 		return err
 	}
 	if asJSON {
+		s.Counters, s.Sets = append([]kernel.Counter{}, s.Counters...), append([]kernel.SetSize{}, s.Sets...)
 		return printJSON(c.OutOrStdout(), s)
 	}
 	if !s.Present {
@@ -65,26 +63,25 @@ func showTable(c *cobra.Command, asJSON bool) error {
 
 // verdict is what is known of one address.
 type verdict struct {
-	Address     netip.Addr       `json:"address"`
-	Blocked     bool             `json:"blocked"`
-	Quarantine  string           `json:"quarantine,omitempty"` // the reason
-	BlockedBy   []blocklist.Line `json:"blocked_by"`
-	Whitelisted []blocklist.Line `json:"whitelisted_by"`
+	Address     netip.Addr `json:"address"`
+	Blocked     bool       `json:"blocked"`
+	Quarantine  string     `json:"quarantine,omitempty"` // the reason
+	BlockedBy   []string   `json:"blocked_by"`           // FILE:LINE: TEXT
+	Whitelisted []string   `json:"whitelisted_by"`
 }
 
 func showAddresses(c *cobra.Command, args []string, asJSON bool) error {
-	h := host.New()
-	var all []verdict
+	var wanted []netip.Addr
 	for _, arg := range args {
 		a, err := netip.ParseAddr(arg)
 		if err != nil {
 			return exit.With(exit.Usage, fmt.Errorf("%q is not an address", arg))
 		}
-		v, err := verdictOn(h, a.Unmap())
-		if err != nil {
-			return err
-		}
-		all = append(all, v)
+		wanted = append(wanted, a.Unmap())
+	}
+	all, err := verdicts(host.New(), wanted)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return printJSON(c.OutOrStdout(), all)
@@ -97,32 +94,39 @@ func showAddresses(c *cobra.Command, args []string, asJSON bool) error {
 	return nil
 }
 
-// verdictOn asks the list that was loaded last, and then the sources for the reason.
-func verdictOn(h *host.Host, a netip.Addr) (verdict, error) {
-	v := verdict{Address: a}
-	list, _, err := blocklist.Loaded(h)
+// verdicts asks the list that was loaded last, and then the lists for the reason.
+func verdicts(h *host.Host, wanted []netip.Addr) ([]verdict, error) {
+	list, err := blocklist.Loaded(h)
 	if err != nil {
-		return v, err
-	}
-	v.Blocked = list.Contains(a)
-	s, err := blocklist.ReadSettings(h)
-	if err != nil {
-		return v, fmt.Errorf("%w: the blocklist role has not run here", err)
-	}
-	only := addrset.Of(netip.PrefixFrom(a, a.BitLen()))
-	if v.BlockedBy, err = blocklist.Where(h, s.Sources, nil, only); err != nil {
-		return v, err
-	}
-	if v.Whitelisted, err = blocklist.Where(h, s.Whitelists, nil, only); err != nil {
-		return v, err
+		return nil, err
 	}
 	q, err := blocklist.ReadQuarantine(h)
-	for _, e := range q {
-		if e.Address == a {
-			v.Quarantine = e.Reason
+	if err != nil {
+		return nil, err
+	}
+	block, allow, err := blocklist.Why(h, wanted)
+	var all []verdict
+	for _, a := range wanted {
+		v := verdict{Address: a, Blocked: list.Contains(a), BlockedBy: naming(block, a), Whitelisted: naming(allow, a)}
+		for _, e := range q {
+			if e.Address == a {
+				v.Quarantine = e.Reason
+			}
+		}
+		all = append(all, v)
+	}
+	return all, err
+}
+
+// naming are the lines that have an address.
+func naming(lines []addrset.Line, a netip.Addr) []string {
+	found := []string{}
+	for _, l := range lines {
+		if l.Hit.Contains(a) {
+			found = append(found, l.String())
 		}
 	}
-	return v, err
+	return found
 }
 
 func (v verdict) say(w io.Writer) error {
@@ -134,17 +138,16 @@ func (v verdict) say(w io.Writer) error {
 		said = append(said, "in quarantine: "+v.Quarantine)
 	}
 	for _, l := range v.BlockedBy {
-		said = append(said, "listed: "+l.String())
+		said = append(said, "listed: "+l)
 	}
 	for _, l := range v.Whitelisted {
-		said = append(said, "whitelisted: "+l.String())
+		said = append(said, "whitelisted: "+l)
 	}
 	_, err := fmt.Fprintln(w, strings.Join(said, "\n  "))
 	return err
 }
 
 func blocklistStats() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "stats",
 		Short:   "count what the lists of this node hold",
@@ -153,8 +156,7 @@ func blocklistStats() *cobra.Command {
 		Args:    usage(cobra.NoArgs),
 	}
 	h := machine(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
 		s, err := blocklist.Count(h, time.Now())
 		if err != nil {
 			return err
@@ -169,6 +171,5 @@ func blocklistStats() *cobra.Command {
 		fmt.Fprintf(w, "quarantine\t\t\t%d entries\n", s.Quarantined)
 		fmt.Fprintf(w, "effective\tsha256 %.12s\t\t%d IPv4 ranges\t%d IPv6 ranges\n", s.SHA256, s.RangesIPv4, s.RangesIPv6)
 		return w.Flush()
-	}
-	return cmd
+	})
 }

@@ -25,11 +25,16 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// failed ends a verb with an error: with --json it is printed as {"ok": false, "error": …} too, and keeps its exit code.
-func failed(w io.Writer, asJSON bool, err error) error {
-	if err == nil || !asJSON {
-		return err
+// withJSON gives a verb the flag --json, by which errors are JSON too: {"ok": false, "error": …}. The exit code is the same.
+func withJSON(cmd *cobra.Command, run func(c *cobra.Command, args []string, asJSON bool) error) *cobra.Command {
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		err := run(c, args, *asJSON)
+		if err == nil || !*asJSON || errors.Is(err, errSaid) {
+			return err
+		}
+		said := map[string]any{"ok": false, "error": err.Error()}
+		return errors.Join(printJSON(c.OutOrStdout(), said), exit.With(exit.Code(err), errSaid))
 	}
-	said := map[string]any{"ok": false, "error": err.Error()}
-	return errors.Join(printJSON(w, said), exit.With(exit.Code(err), errSaid))
+	return cmd
 }

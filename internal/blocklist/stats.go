@@ -1,8 +1,12 @@
 package blocklist
 
 import (
+	"errors"
+	"io/fs"
+	"net/netip"
 	"time"
 
+	"debvisor/internal/blocklist/addrset"
 	"debvisor/internal/host"
 )
 
@@ -57,4 +61,29 @@ func Count(h *host.Host, now time.Time) (Stats, error) {
 	n := list.Sizes()
 	s.Quarantined, s.RangesIPv4, s.RangesIPv6, s.SHA256 = len(was.quarantine.At(now)), n.Hosts4+n.Nets4, n.Hosts6+n.Nets6, list.Digest()
 	return s, nil
+}
+
+// Why are the lines of the node's lists that name any of some addresses; none where the role has not run.
+func Why(h *host.Host, wanted []netip.Addr) (block, allow []addrset.Line, err error) {
+	settings, err := ReadSettings(h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	was, err := readState(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := settings.present(h, was)
+	if err != nil {
+		return nil, nil, err
+	}
+	set := addrset.Of(single(wanted...)...)
+	if block, err = Where(h, sources, nil, set); err != nil {
+		return nil, nil, err
+	}
+	allow, err = Where(h, settings.Whitelists, nil, set)
+	return block, allow, err
 }
