@@ -185,7 +185,7 @@ func TestQuarantine(t *testing.T) {
 		if !strings.Contains(record, `"action":"quarantine","address":"203.0.113.7","reason":"scans the mesh","by":"ops","until":"`) {
 			t.Errorf("the record is %s", record)
 		}
-		if got := f.on(t, 2, "systemctl is-active debvisor-blocklist.timer"); got != "active" {
+		if got := f.on(t, 2, "systemctl show --property=ActiveState,Triggers,NextElapseUSecRealtime debvisor-quarantine.timer | sort"); !strings.HasPrefix(got, "ActiveState=active\nNextElapseUSecRealtime=") || !strings.HasSuffix(got, "\nTriggers=debvisor-quarantine.service") {
 			t.Errorf("the timer that ends it is %s", got)
 		}
 		if out, err := ask(reason...); err != nil || changed(out) != "0 0 0" {
@@ -240,7 +240,7 @@ func (f *fleet) expires(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	time.Sleep(time.Second)
-	f.on(t, 1, "systemctl start debvisor-blocklist.service")
+	f.on(t, 1, "systemctl start debvisor-quarantine.service")
 	if f.blocks(t, 1, "203.0.113.9") {
 		t.Error("a quarantine that is over goes on")
 	}
