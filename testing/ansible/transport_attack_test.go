@@ -149,28 +149,41 @@ func TestAnInstallationThatIsKilled(t *testing.T) {
 	s.target.do(t, `printf '%s\n' '#!/bin/sh' 'head -c 500000; kill -9 0' >/usr/local/bin/cat; chmod 755 /usr/local/bin/cat`)
 	killed := s.play(t, "node", one, "-vvv")
 	left := s.target.do(t, "rm /usr/local/bin/cat; find "+cacheOfRoot+" -type f -printf '%f %s\n'")
-	if !strings.HasPrefix(left, ".new.") || !strings.Contains(left, " 500000\n") || strings.Count(left, "\n") != 1 {
+	if !strings.HasPrefix(left, ".debvisor-modules.") || !strings.Contains(left, " 500000\n") || strings.Count(left, "\n") != 1 {
 		t.Fatalf("the installation was not killed half-way: %s\n%s", left, killed.short())
 	}
-	s.target.do(t, "touch -d '2 hours ago' "+cacheOfRoot+"/.new.*")
+	s.target.do(t, "touch -d '2 hours ago' "+cacheOfRoot+"/.debvisor-modules.*")
 	p := s.play(t, "node", one, "-vvv")
 	p.ok(t, "it", "seen.text", "a")
 	p.says(t, "contract was run from "+cacheOfRoot)
-	if left := s.target.do(t, "find "+cacheOfRoot+" -name '.new.*'"); left != "" {
+	if left := s.target.do(t, "find "+cacheOfRoot+" -name '.debvisor-*'"); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
 }
 
-// A cache keeps the newest versions, and one that still runs.
+// A cache keeps the newest versions, and one that still runs. What is not a version is somebody else's, however much it
+// looks like one: a cache may be any directory.
 func TestOldVersionsAreRemoved(t *testing.T) {
 	s := attacked(t)
-	s.target.do(t, "cd "+"/var/cache; mkdir -p debvisor/modules; cd debvisor/modules"+`
+	s.target.do(t, "mkdir -p "+cacheOfRoot+"; cd "+cacheOfRoot+`
+hash() { printf "%064d" "$1"; }
 for n in 1 2 3 4 5 6; do
-    mkdir $n; cp /usr/bin/sleep $n/debvisor-modules; touch -d "$n days ago" $n/used
+    mkdir $(hash $n); cp /usr/bin/sleep $(hash $n)/debvisor-modules; touch -d "$n days ago" $(hash $n)/used
 done
-setsid 6/debvisor-modules 60 >/dev/null 2>&1 & `)
+setsid $(hash 6)/debvisor-modules 60 >/dev/null 2>&1 &
+echo mine >$(hash 5)/notes
+for foreign in app1 app2 app3 app4 $(hash 7) $(hash 8)0; do
+    mkdir $foreign; touch -d "9 days ago" $foreign/data $foreign/used
+done
+cp $(hash 1)/debvisor-modules app4/
+touch -d "9 days ago" .new.letter`)
 	s.play(t, "node", one).ok(t)
-	if got := s.target.do(t, "cd "+cacheOfRoot+" && ls -d ? | tr '\\n' ' '"); got != "1 2 6 " {
-		t.Errorf("kept: %s", got)
+	got := s.target.do(t, "cd "+cacheOfRoot+" && find . -type f ! -newermt '1 hour ago' -o -type f -name notes | sed -E 's/0{50,}/0/' | sort | tr '\n' ' '")
+	want := "./.new.letter ./01/used ./02/used ./05/notes ./06/used ./07/data ./07/used ./080/data ./080/used ./app1/data ./app1/used ./app2/data ./app2/used ./app3/data ./app3/used ./app4/data ./app4/used "
+	if got != want {
+		t.Errorf("kept: %s\n not: %s", got, want)
+	}
+	if binaries := s.target.do(t, "cd "+cacheOfRoot+" && ls -d */debvisor-modules | sed -E 's/0{50,}/0/' | grep -c ."); binaries != "5\n" { // app4's among them
+		t.Errorf("%s binaries", binaries)
 	}
 }

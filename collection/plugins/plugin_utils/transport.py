@@ -16,7 +16,7 @@ import os
 import posixpath
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -26,6 +26,10 @@ display = Display()
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # by the name that uname -m gives them
+
+
+class Refused(Exception):
+    """Why the task fails before its module was run."""
 
 
 class ActionModule(ActionBase):
@@ -40,10 +44,13 @@ class ActionModule(ActionBase):
         self._name = self._task.action.rpartition(".")[2]
         self._hashes = _hashes()
         self._warnings = []
-        why = self._obstacle()
-        answer = None if why else self._run_cached()
-        if answer is None:
-            answer = self._run_copied(why or "the cache is of no use")
+        try:
+            why = self._obstacle()
+            answer = None if why else self._run_cached()
+            if answer is None:
+                answer = self._run_copied(why or "the cache is of no use")
+        except Refused as error:  # as a result: ansible-core 2.14 shows a stack of what is raised
+            answer = dict(failed=True, msg=str(error))
         if self._warnings:
             answer["warnings"] = list(answer.get("warnings") or []) + self._warnings
         result.update(answer)
@@ -74,12 +81,12 @@ class ActionModule(ActionBase):
             self._install(said["absent"])
             answer, said = self._say(script, self._arguments())
         if "unsupported" in said:
-            raise AnsibleActionFail(self._unsupported(said["unsupported"]))
-        if "run" not in said or answer["rc"] == 127 and not answer["stdout"].strip():  # or removed since it was checked
+            raise Refused(self._unfit(said["unsupported"]))
+        if "absent" in said and "format error" in said.get("unrunnable", ""):
+            raise Refused(self._unfit(said["absent"], said["unrunnable"]))
+        if "absent" in said or "run" not in said:
             return None
-        if answer["rc"] == 126 and not answer["stdout"].strip():
-            raise AnsibleActionFail("the module cannot be run: %s" % answer["stderr"].strip())
-        self._tell("was run from " + said["run"])
+        self._tell("was run from " + said["run"].rpartition("; ")[2])
         return results.task_result(self._fqcn(), answer)
 
     def _install(self, machine):
@@ -88,7 +95,7 @@ class ActionModule(ActionBase):
             with open(os.path.join(HERE, "%s-linux-%s" % (scripts.BINARY, MACHINES[machine])), "rb") as binary:
                 data = binary.read()
         except OSError as error:
-            raise AnsibleActionFail("the collection is incomplete: %s" % error)
+            raise Refused("the collection is incomplete: %s. Install it again, or run make collection" % error)
         said = self._say(scripts.install_script(self._hashes, self._chosen()), data)[1]
         if "installed" in said:
             self._tell("was copied to " + said["installed"])
@@ -114,13 +121,15 @@ class ActionModule(ActionBase):
             self._warn("not trusted, and not used: " + said["unsafe"])
         if "wrong" in said:
             self._warn("not what it should be, and not used: " + said["wrong"])
+        if "unrunnable" in said:
+            self._tell("cannot be run from " + said["unrunnable"])
         return dict(answer, stderr="".join(rest)), said
 
     def _run_copied(self, why):
         """The result of the module, copied and run by ansible-core."""
         machine = self._low_level_execute_command("uname -m", sudoable=False)["stdout"].strip().split("\n")[-1]
         if machine not in self._hashes:
-            raise AnsibleActionFail(self._unsupported(machine))
+            raise Refused(self._unfit(machine))
         name = self._fqcn("" if MACHINES[machine] == "amd64" else MACHINES[machine] + ".")
         self._tell("is copied for this task: " + why)
         wrap_async = self._task.async_val and not self._connection.has_native_async
@@ -130,13 +139,12 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             if "unprivileged user" not in str(error):
                 raise
-            raise AnsibleActionFail("install the package acl on the target; ansible-core needs it here: %s" % error)
+            raise Refused("install the package acl on the target; ansible-core needs it here: %s" % error)
         if answer.get("failed") and answer.get("rc") == 126:
             why = (answer.get("module_stdout", "") + answer.get("module_stderr", "")).strip()
-            remedy = "set ansible_remote_tmp, which is %s, to a directory that is not mounted noexec" % self.get_shell_option("remote_tmp")
-            if "format error" in why:
-                remedy = "the target calls itself %s, but runs no programs for it" % machine
-            answer["msg"] = "the module cannot be run: %s. %s" % (remedy, why)
+            place = self.get_shell_option("remote_tmp")
+            remedy = "the module cannot be run: set ansible_remote_tmp, which is %s, to a directory that is not mounted noexec. %s" % (place, why)
+            answer["msg"] = self._unfit(machine, why) if "format error" in why else remedy
         return answer
 
     def _arguments(self):
@@ -157,21 +165,30 @@ class ActionModule(ActionBase):
             of_target = self._vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
         chosen = self._templar.template(of_target.get("debvisor_module_cache", ""))
         if chosen and not posixpath.isabs(chosen):
-            raise AnsibleActionFail("debvisor_module_cache must be an absolute path, not " + chosen)
+            raise Refused("debvisor_module_cache must be an absolute path, not " + chosen)
         return posixpath.normpath(chosen) if chosen else ""
 
     def _fqcn(self, prefix=""):
         return "debvisor.core." + prefix + self._name
 
-    def _unsupported(self, machine):
-        return "debvisor.core has modules for %s, the target is %s" % (" and ".join(sorted(self._hashes)), machine)
+    def _unfit(self, machine, why=""):
+        """What to say, and to do, when no binary of the collection runs on the target; why is what the target says of one."""
+        text = "debvisor.core has modules for %s, the target is %s" % (" and ".join(sorted(self._hashes)), machine)
+        if machine in self._hashes:
+            text = "the target calls itself %s (uname -m), but runs no programs for it" % machine
+        elif not machine:
+            text = "the target does not say what it is (uname -m)"
+        return ("%s. Leave it out of the play, as with --limit '!%s'. %s" % (text, self._target(), why)).strip()
+
+    def _target(self):
+        return self._task.delegate_to or self._vars.get("inventory_hostname")
 
     def _warn(self, what):
         if what not in self._warnings:
             self._warnings.append(what)
 
     def _tell(self, what):
-        display.vvv("%s %s" % (self._name, what), host=self._task.delegate_to or self._vars.get("inventory_hostname"))
+        display.vvv("%s %s" % (self._name, what), host=self._target())
 
 
 def _hashes():
