@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,34 +71,56 @@ func leaked(out string) []string {
 
 func TestNoSecretIsInAnyOutput(t *testing.T) {
 	eachCore(t, func(t *testing.T, c core) {
-		dir := filepath.Join(collections, c.name+"-secrets")
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		p := c.playbook(t, secretPlay(dir), "-vvv", "--diff")
-		if p.err != nil || len(p.results) != 44 {
-			t.Fatalf("%d tasks ran, %v\n%s", len(p.results), p.err, p.out)
-		}
-		for _, secret := range leaked(p.out) {
-			t.Errorf("the output has %q: %s", secret, around(p.out, secret))
-		}
-		for _, o := range p.results {
-			data, err := json.Marshal(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found := leaked(string(data)); found != nil {
-				t.Errorf("%s: the result has %q: %s", o.Task, found, data)
-			}
-		}
-		// What is no secret is there: the tasks did run, and said what they are for.
-		for _, open := range []string{openContent, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "the server refused ********", "weak: ********", "no longer: ********",
-			"the module has a bug: cannot handle ********", "no space for ********", "-new: the contents are secret"} {
-			if !strings.Contains(p.out, open) {
-				t.Errorf("the output says nothing of %q", open)
-			}
+		c.playbook(t, secretPlay(emptyDir(t)), "-vvv", "--diff").keepsSecrets(t)
+	})
+}
+
+// The same over ssh through the cache, whose scripts and messages are in the output too.
+func TestNoSecretIsInAnyOutputOfTheTransport(t *testing.T) {
+	eachStage(t, func(t *testing.T, s *stage) {
+		text := "- hosts: node\n  gather_facts: false\n  collections: [debvisor.core]\n" + indent(secretPlay(emptyDir(t)))
+		p := s.playWith(t, text, "-vvv", "--diff")
+		p.keepsSecrets(t)
+		if n := p.count("contract was run from " + cacheOfRoot); n != 44 {
+			t.Errorf("%d tasks were run from the cache:\n%s", n, p.short())
 		}
 	})
+}
+
+func emptyDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(collections, "secrets-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// keepsSecrets fails the test when a secret is in what a run of secretPlay printed or returned, or when it did not run.
+func (p play) keepsSecrets(t *testing.T) {
+	t.Helper()
+	if p.err != nil || len(p.results) != 44 {
+		t.Fatalf("%d tasks ran, %v\n%s", len(p.results), p.err, p.short())
+	}
+	for _, secret := range leaked(p.out) {
+		t.Errorf("the output has %q: %s", secret, around(p.out, secret))
+	}
+	for _, o := range p.results {
+		data, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := leaked(string(data)); found != nil {
+			t.Errorf("%s: the result has %q: %s", o.Task, found, data)
+		}
+	}
+	// What is no secret is there: the tasks did run, and said what they are for.
+	for _, open := range []string{openContent, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "the server refused ********", "weak: ********", "no longer: ********",
+		"the module has a bug: cannot handle ********", "no space for ********", "-new: the contents are secret"} {
+		if !strings.Contains(p.out, open) {
+			t.Errorf("the output says nothing of %q", open)
+		}
+	}
 }
 
 func around(out, secret string) string {
