@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -31,34 +32,53 @@ Exit code 0 when the files are right, 4 when they are not.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		_, wrong := host.New().Run(c.Context(), "nft", "-c", "-f", nft.MainPath)
-		if !asJSON {
-			return exit.With(exit.Refused, wrong)
-		}
-		said := map[string]any{"file": nft.MainPath, "ok": wrong == nil}
-		if wrong != nil {
-			said["error"], wrong = wrong.Error(), errSaid
-		}
-		return errors.Join(printJSON(c.OutOrStdout(), said), exit.With(exit.Refused, wrong))
+		_, err := host.New().Run(c.Context(), "nft", "-c", "-f", nft.MainPath)
+		return answer(c, asJSON, map[string]any{"file": nft.MainPath}, "", exit.With(exit.Refused, err))
 	}
 	return cmd
 }
 
 func firewallLoad() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "load",
 		Short: "load the firewall's files in one transaction",
-		Long: `Checks ` + nft.MainPath + ` with every file that it includes and loads it in one transaction. When a file has a
+		Long: `Checks ` + nft.MainPath + ` with every file that it includes and loads it in one transaction, for good. When a file has a
 mistake, the rules in force stay; at boot, where there are none, the base without the operator's files is loaded: closed,
 and SSH is still let in. In both cases the exit code is 1. Rules on trial end with it. nftables.service calls this.`,
 		Example: "  sudo debvisor firewall load\n  sudo systemctl reload nftables   # the same",
 		Args:    usage(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := nft.Load(c.Context(), host.New()); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), "the firewall is loaded")
-			return err
-		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		err := alone(c.Context(), nft.Load)
+		return answer(c, asJSON, map[string]any{"loaded": err == nil}, "the firewall is loaded", err)
+	}
+	return cmd
+}
+
+// alone does something to this node's firewall that no other run may be in the middle of.
+func alone(ctx context.Context, do func(context.Context, *host.Host) error) error {
+	h := host.New()
+	lock, err := nft.Lock(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return do(ctx, h)
+}
+
+// answer is what a verb has to say, in words or as JSON; with JSON an error is in it, and the exit code is the same.
+func answer(c *cobra.Command, asJSON bool, said map[string]any, words string, err error) error {
+	if asJSON {
+		said["ok"] = err == nil
+		if err != nil {
+			said["error"], err = err.Error(), exit.With(exit.Code(err), errSaid)
+		}
+		return errors.Join(printJSON(c.OutOrStdout(), said), err)
+	}
+	if err == nil && words != "" {
+		_, err = fmt.Fprintln(c.OutOrStdout(), words)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -17,22 +18,18 @@ func firewallStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "say which rules are in force, and whether they wait to be confirmed",
-		Long: `Says whether the rules in force are those of the files, rules on trial with the time that is left to confirm them, a
-fallback, others or none. It changes nothing.`,
+		Long: `Says whether the rules in force are those of the files, rules on trial with the time that is left to confirm them,
+those of the last load because the files were edited since, a fallback, others or none. It changes nothing.`,
 		Example: "  sudo debvisor firewall status\n  sudo debvisor firewall status --json",
 		Args:    usage(cobra.NoArgs),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		s, err := nft.ReadStatus(c.Context(), host.New(), time.Now())
-		if err != nil {
-			return err
-		}
-		if asJSON {
+		if asJSON && err == nil {
 			return printJSON(c.OutOrStdout(), s)
 		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), inWords(s))
-		return err
+		return answer(c, asJSON, map[string]any{}, inWords(s), err)
 	}
 	return cmd
 }
@@ -45,10 +42,11 @@ func inWords(s nft.Status) string {
 		return fmt.Sprintf("rules on trial are in force; without debvisor firewall confirm the old ones are back in %d seconds", s.SecondsLeft)
 	}
 	return map[string]string{
-		nft.InForceFiles:    "the rules of the files are in force",
-		nft.InForceFallback: "a fallback is in force: the files have a mistake; see debvisor firewall check",
-		nft.InForceOther:    "the rules in force are not those of the files; load them with debvisor firewall load",
-		nft.InForceNothing:  "no rules of DebVisor are in force",
+		nft.InForceFiles:     "the rules of the files are in force",
+		nft.InForceConfirmed: "the rules that were loaded last are in force; the files were edited since, and the next load or boot takes those",
+		nft.InForceFallback:  "a fallback is in force: the files have a mistake; see debvisor firewall check",
+		nft.InForceOther:     "the rules in force are not those of the files; load them with debvisor firewall load",
+		nft.InForceNothing:   "no rules of DebVisor are in force",
 	}[s.InForce]
 }
 
@@ -65,20 +63,21 @@ or the connection is older.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		h := host.New()
-		changes, err := nft.PlanConfirm(c.Context(), h)
-		if errors.Is(err, nft.ErrNoTrial) || errors.Is(err, nft.ErrOldSession) {
-			return exit.With(exit.Refused, err)
-		}
-		if err != nil {
-			return err
-		}
-		if err := h.Apply(c.Context(), changes); err != nil {
-			return err
-		}
-		return sayEnd(c, asJSON, "confirmed", true, "the rules are confirmed", "")
+		err := alone(c.Context(), confirm)
+		return answer(c, asJSON, map[string]any{"confirmed": err == nil}, "the rules are confirmed", err)
 	}
 	return cmd
+}
+
+func confirm(ctx context.Context, h *host.Host) error {
+	changes, err := nft.PlanConfirm(ctx, h)
+	if err == nil {
+		err = h.Apply(ctx, changes)
+	}
+	if errors.Is(err, nft.ErrNoTrial) || errors.Is(err, nft.ErrOldSession) {
+		return exit.With(exit.Refused, err)
+	}
+	return err
 }
 
 func firewallRollback() *cobra.Command {
@@ -86,29 +85,25 @@ func firewallRollback() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "take the rules back that are on trial",
-		Long: `Loads the rules of the files, which are those that were confirmed last, and ends the trial. The timer of a trial calls
-this. When the files have a mistake, less than they say is loaded: closed, and SSH is still let in; then the exit code is 4.`,
+		Long: `Loads what was loaded last for good, whatever became of the files since, and ends the trial. The timer of a trial calls
+this. When the kernel does not take that, less is loaded: closed, and SSH is still let in; then the exit code is 4.`,
 		Example: "  sudo debvisor firewall rollback\n  sudo debvisor firewall rollback --json",
 		Args:    usage(cobra.NoArgs),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		changed, err := nft.Rollback(c.Context(), host.New())
-		if errors.Is(err, nft.ErrFallback) {
-			return exit.With(exit.Refused, err)
-		}
-		if err != nil {
+		words, changed := "there was nothing to take back", false
+		err := alone(c.Context(), func(ctx context.Context, h *host.Host) (err error) {
+			changed, err = nft.Rollback(ctx, h)
 			return err
+		})
+		if changed {
+			words = "the rules from before the trial are in force again"
 		}
-		return sayEnd(c, asJSON, "rolled_back", changed, "the rules of the files are in force again", "there was nothing to take back")
+		if errors.Is(err, nft.ErrFallback) {
+			err = exit.With(exit.Refused, err)
+		}
+		return answer(c, asJSON, map[string]any{"rolled_back": changed}, words, err)
 	}
 	return cmd
-}
-
-func sayEnd(c *cobra.Command, asJSON bool, key string, done bool, yes, no string) error {
-	if asJSON {
-		return printJSON(c.OutOrStdout(), map[string]bool{key: done})
-	}
-	_, err := fmt.Fprintln(c.OutOrStdout(), map[bool]string{true: yes, false: no}[done])
-	return err
 }

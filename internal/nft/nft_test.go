@@ -69,11 +69,15 @@ func plan(t *testing.T, m *hosttest.Machine, c Config) string {
 	return text
 }
 
+const loadAndKeep = "check the ruleset: nft -c -f -\nload the ruleset: nft -f -\nwrite /run/debvisor-firewall/confirmed.json\n"
+
 func TestFilesAreWrittenAfterTheyAreInForce(t *testing.T) {
 	m := machine(t, "")
 	const want = `create /etc/nftables/debvisor-local.nft (0644)
 check the ruleset: nft -c -f -
 load the ruleset: nft -f -
+create directory /run/debvisor-firewall (0700)
+create /run/debvisor-firewall/confirmed.json (0600)
 create directory /etc/nftables.d (0755)
 create /etc/nftables/debvisor.nft (0644)
 create /etc/nftables/debvisor-final.nft (0644)
@@ -82,7 +86,7 @@ create /etc/nftables.conf (0755)
 	if got := plan(t, m, config("10.0.0.0/8")); got != want {
 		t.Errorf("got\n%s", got)
 	}
-	const less = "check the ruleset: nft -c -f -\nload the ruleset: nft -f -\nwrite /etc/nftables/debvisor.nft\n"
+	const less = loadAndKeep + "write /etc/nftables/debvisor.nft\n"
 	if got := plan(t, m, Config{}); got != less {
 		t.Errorf("other networks: got\n%s", got)
 	}
@@ -91,12 +95,11 @@ create /etc/nftables.conf (0755)
 func TestAFileOfTheOperatorIsLoadedButNeverWritten(t *testing.T) {
 	m := machine(t, "")
 	plan(t, m, Config{})
-	const load = "check the ruleset: nft -c -f -\nload the ruleset: nft -f -\n"
 	for _, name := range []string{LocalPath, DropInDir + "/20-dns.conf"} {
 		if err := m.Apply(t.Context(), []host.Change{host.Write{Path: name, After: "# mine\n", Mode: 0o600}}); err != nil {
 			t.Fatal(err)
 		}
-		if got := plan(t, m, Config{}); got != load {
+		if got := plan(t, m, Config{}); got != loadAndKeep {
 			t.Errorf("%s: got\n%s", name, got)
 		}
 	}
@@ -127,7 +130,7 @@ func TestWhenNothingIsTakenLoadSaysSo(t *testing.T) {
 }
 
 func TestNothingFlushesTheWholeRuleset(t *testing.T) {
-	for _, f := range fallbacks() {
+	for _, f := range fallbacks("", "") {
 		if strings.Contains(f.text, "flush ruleset") {
 			t.Errorf("%s flushes everything", f.name)
 		}

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -32,44 +33,40 @@ func (r ruleset) digest() string {
 	return digest
 }
 
-var serviceSet = regexp.MustCompile(`(?m)^\tset (service[46]_\S+) \{`)
+// objects are what a table holds besides rules that matters to packets: sets and maps come first, whose elements may name
+// chains.
+var objects = []*regexp.Regexp{
+	regexp.MustCompile(`(?m)^\t(set|map|flowtable) (\S+) \{`),
+	regexp.MustCompile(`(?m)^\t(chain) (\S+) \{`),
+}
 
-// stale deletes the sets of services that a new base no longer has; nothing uses them once its rules are replaced.
-func (r ruleset) stale(base string) string {
+// stale deletes the sets and chains of the table that a text to load does not have. It comes before the text, which may
+// declare one of them in a way that is not seen here.
+func (r ruleset) stale(text string) string {
 	var b strings.Builder
-	for _, found := range serviceSet.FindAllStringSubmatch(r.table("debvisor"), -1) {
-		if !strings.Contains(base, found[0]) {
-			b.WriteString("delete set inet debvisor " + found[1] + "\n")
+	for _, object := range objects {
+		for _, found := range object.FindAllStringSubmatch(r.table("debvisor"), -1) {
+			if !declares(text, found[1], found[2]) {
+				fmt.Fprintf(&b, "delete %s inet debvisor %s\n", found[1], found[2])
+			}
 		}
 	}
-	return b.String()
+	if b.Len() == 0 {
+		return ""
+	}
+	return "flush table inet debvisor\n" + b.String()
 }
 
-// dropIns includes the files of /etc/nftables.d. The blocklist's is left out while its table is in the kernel: its module
-// keeps that, and reading a million entries takes nft seconds and half a gigabyte, which a rollback does not have.
-func (r ruleset) dropIns(h *host.Host) (string, error) {
-	if r.table("debvisor_blocklist") == "" {
-		return includeDropIns, nil
-	}
-	return includeOthers(h)
+func declares(text, kind, name string) bool {
+	pattern := `\b` + kind + `\s+(inet\s+debvisor\s+)?` + regexp.QuoteMeta(name) + `(\s|[{;]|$)`
+	return regexp.MustCompile(pattern).MatchString(text)
 }
 
-func includeOthers(h *host.Host) (string, error) {
-	names, err := otherDropIns(h)
-	var b strings.Builder
-	for _, name := range names {
-		b.WriteString(include(name))
+// blocklist includes the blocklist's file unless its table is in the kernel: its module keeps that, and reading a million
+// entries takes nft seconds and half a gigabyte.
+func (r ruleset) blocklist(h *host.Host) string {
+	if r.table("debvisor_blocklist") != "" || !h.Exists(blocklistFile) {
+		return ""
 	}
-	return b.String(), err
-}
-
-// WithoutBlocklist is /etc/nftables.conf for nft without the blocklist's file, which makes nothing of the table inet
-// debvisor: for who wants to know what the files mean and not wait for a million entries.
-func WithoutBlocklist(h *host.Host) (string, error) {
-	main, err := h.ReadFile(MainPath)
-	if err != nil {
-		return "", err
-	}
-	others, err := includeOthers(h)
-	return strings.Replace(string(main), includeDropIns, others, 1), err
+	return include(blocklistFile)
 }

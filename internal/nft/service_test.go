@@ -59,26 +59,29 @@ func TestPortsAreAPortOrARange(t *testing.T) {
 	}
 }
 
-// The set of a service that is gone goes with it: it would be a difference between the kernel and the files.
-func TestSetsOfFormerServicesAreDeleted(t *testing.T) {
-	r := ruleset("table inet debvisor {\n\tset management4 {\n\t}\n\tset service4_cockpit {\n\t}\n\tset service4_old {\n\t}\n\tset mine {\n\t}\n}\n")
-	if got, want := r.stale(Base(services)), "delete set inet debvisor service4_old\n"; got != want {
-		t.Errorf("got %q", got)
+// What an earlier text left would be a difference between the kernel and the files, and a chain at a hook would go on.
+func TestWhatATextNoLongerHasIsDeleted(t *testing.T) {
+	r := ruleset("table inet debvisor {\n\tset management4 {\n\t}\n\tset service4_cockpit {\n\t}\n\tset service4_dns {\n\t}\n\tmap old {\n\t}\n" +
+		"\tset mine {\n\t}\n\tchain input {\n\t}\n\tchain in {\n\t}\n\tchain own {\n\t}\n}\ntable inet other {\n\tchain x {\n\t}\n}\n")
+	text := Base(services) + "table inet debvisor {\n\tset mine { type ipv4_addr; }\n}\nadd chain inet debvisor own\nadd set inet debvisor service4_dns-2\n"
+	const want = "flush table inet debvisor\ndelete set inet debvisor service4_dns\ndelete map inet debvisor old\ndelete chain inet debvisor in\n"
+	if got := r.stale(text); got != want {
+		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestTheBlocklistIsReadAgainOnlyWhereItIsMissing(t *testing.T) {
 	n := newNode(t)
-	for _, name := range []string{"10-blocklist.conf", "20-dns.conf"} {
-		n.put(DropInDir+"/"+name, "# "+name+"\n")
+	n.put(DropInDir+"/20-dns.conf", "# dns\n")
+	if got := ruleset("").blocklist(n.Host); got != "" {
+		t.Errorf("without its file: %q", got)
 	}
-	without, err := ruleset("").dropIns(n.Host)
-	if err != nil || without != "include \"/etc/nftables.d/*.conf\"\n" {
-		t.Errorf("got %q, %v", without, err)
+	n.put(blocklistFile, "# an address\n")
+	if got := ruleset("").blocklist(n.Host); got != "include \"/etc/nftables.d/10-blocklist.conf\"\n" {
+		t.Errorf("without its table: %q", got)
 	}
-	with, err := ruleset("table inet debvisor_blocklist {\n\tset x {\n\t}\n}\n").dropIns(n.Host)
-	if err != nil || with != "include \"/etc/nftables.d/20-dns.conf\"\n" {
-		t.Errorf("got %q, %v", with, err)
+	if got := ruleset("table inet debvisor_blocklist {\n\tset x {\n\t}\n}\n").blocklist(n.Host); got != "" {
+		t.Errorf("with its table: %q", got)
 	}
 	n.apply(n.plan(Config{}, Options{}))
 	n.put(blocklistFile, "# another address\n")

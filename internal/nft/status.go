@@ -3,7 +3,6 @@ package nft
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -12,11 +11,12 @@ import (
 
 // What can be in force.
 const (
-	InForceFiles    = "files"    // what the files say: confirmed
-	InForceTrial    = "trial"    // rules that wait to be confirmed
-	InForceFallback = "fallback" // less than the files say, because they have a mistake
-	InForceOther    = "other"    // rules from before the files were edited, or from somebody else
-	InForceNothing  = "nothing"
+	InForceFiles     = "files"     // what the files say, for good
+	InForceTrial     = "trial"     // rules that wait to be confirmed
+	InForceConfirmed = "confirmed" // what was loaded last for good; the files were edited since
+	InForceFallback  = "fallback"  // less than the files say, because they have a mistake
+	InForceOther     = "other"     // somebody else's rules
+	InForceNothing   = "nothing"
 )
 
 // Status is what is in force and what waits.
@@ -34,15 +34,16 @@ func ReadStatus(ctx context.Context, h *host.Host, now time.Time) (Status, error
 	if err != nil {
 		return Status{}, err
 	}
-	disk, err := onDisk(h)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	files, err := onDisk(h)
+	if unlessMissing(err) != nil {
 		return Status{}, err
 	}
+	last, lastErr := readConfirmed(h)
 	t, err := ReadTrial(h)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err = errors.Join(unlessMissing(lastErr), unlessMissing(err)); err != nil {
 		return Status{}, err
 	}
-	s := Status{InForce: named(kernel.digest(), disk, t.Digest)}
+	s := Status{InForce: named(kernel.digest(), files.digest, last.Digest, t.Digest)}
 	s.Pending = s.InForce == InForceTrial
 	if !s.Pending {
 		return s, nil
@@ -53,16 +54,19 @@ func ReadStatus(ctx context.Context, h *host.Host, now time.Time) (Status, error
 	return s, err
 }
 
-func named(kernel, disk, trial string) string {
-	switch kernel {
-	case "":
+// named is what a mark in the kernel stands for. That of a trial can be that of the files too: the operator edited his own.
+func named(kernel, files, last, trial string) string {
+	switch {
+	case kernel == "":
 		return InForceNothing
-	case disk:
-		return InForceFiles
-	case trial:
-		return InForceTrial
-	case "fallback":
+	case kernel == fallbackMark:
 		return InForceFallback
+	case kernel == trial && kernel != last:
+		return InForceTrial
+	case kernel == files:
+		return InForceFiles
+	case kernel == last:
+		return InForceConfirmed
 	}
 	return InForceOther
 }

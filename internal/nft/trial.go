@@ -2,7 +2,6 @@ package nft
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,14 +12,14 @@ import (
 	"debvisor/internal/host"
 )
 
-// TrialPath keeps what is on trial. It lies below /run because it must not outlive the kernel that it speaks of: after a
-// reboot the files are in force, and nothing waits.
-const TrialPath = "/run/debvisor-firewall/trial.json"
+// TrialPath keeps what is on trial.
+const TrialPath = runDir + "/trial.json"
 
-// Trial is a ruleset that is in force until somebody confirms it or its time is up. The files below /etc are meanwhile
-// those that were confirmed last: nothing else has to be kept to go back.
+// Trial is a ruleset that is in force until somebody confirms it or its time is up.
 type Trial struct {
 	Digest    string            `json:"digest"`     // of what was loaded
+	Text      string            `json:"text"`       // that was loaded
+	Tables    []string          `json:"tables"`     // beside DebVisor's that it brought, as "inet x"
 	Files     map[string]string `json:"files"`      // what to write when it is confirmed
 	Unit      string            `json:"unit"`       // of the timer that ends it
 	ConfirmBy time.Time         `json:"confirm_by"` // when the timer does
@@ -30,24 +29,7 @@ type Trial struct {
 // ReadTrial is what is on trial; fs.ErrNotExist when nothing is.
 func ReadTrial(h *host.Host) (Trial, error) {
 	var t Trial
-	data, err := h.ReadFile(TrialPath)
-	if err != nil {
-		return t, err
-	}
-	if err := json.Unmarshal(data, &t); err != nil {
-		return t, fmt.Errorf("read %s: %w; end it with: debvisor firewall rollback", TrialPath, err)
-	}
-	return t, nil
-}
-
-// write plans the record. Its content is not for showing: the load shows the difference.
-func (t Trial) write(h *host.Host) ([]host.Change, error) {
-	data, err := json.MarshalIndent(t, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return h.Need(host.Dir{Path: "/run/debvisor-firewall", Mode: 0o700},
-		host.File{Path: TrialPath, Content: string(data) + "\n", Mode: 0o600, Secret: true})
+	return t, readRecord(h, TrialPath, &t)
 }
 
 // wants are the files that a confirmation makes.
@@ -76,8 +58,8 @@ func texts(wants []host.Want) map[string]string {
 // ErrNoTrial: there is nothing to confirm.
 var ErrNoTrial = errors.New("no rules wait to be confirmed: they never were loaded, or their time was up, or the firewall was loaded since")
 
-// PlanConfirm plans what is on trial into the files. Its error is ErrNoTrial, or ErrOldSession when the caller's SSH
-// connection is older than the rules.
+// PlanConfirm plans that what is on trial is what a rollback goes back to, and then that it is in the files. Its error is
+// ErrNoTrial, or ErrOldSession when the caller's SSH connection is older than the rules.
 func PlanConfirm(ctx context.Context, h *host.Host) ([]host.Change, error) {
 	t, err := ReadTrial(h)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,14 +68,14 @@ func PlanConfirm(ctx context.Context, h *host.Host) ([]host.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := inForce(ctx, h)
-	if err != nil {
+	if err := t.inForce(ctx, h); err != nil {
 		return nil, err
 	}
-	if kernel.digest() != t.Digest {
-		return nil, fmt.Errorf("%w; other rules are in force", ErrNoTrial)
-	}
 	if err := t.newSession(h); err != nil {
+		return nil, err
+	}
+	kept, err := confirmed{t.Digest, t.Text}.write(h)
+	if err != nil {
 		return nil, err
 	}
 	files, err := h.Need(t.wants()...)
@@ -101,7 +83,17 @@ func PlanConfirm(ctx context.Context, h *host.Host) ([]host.Change, error) {
 		return nil, err
 	}
 	ended, err := endTrial(ctx, h)
-	return slices.Concat(files, ended, []host.Change{record(h, "confirm", t.Digest)}), err
+	still := host.Call{Why: "see that the rules are still in force", Do: func(ctx context.Context) error { return t.inForce(ctx, h) }}
+	return slices.Concat(kept, files, ended, []host.Change{audit(h, "confirm", t.Digest), still}), err
+}
+
+// inForce is ErrNoTrial when the kernel has other rules.
+func (t Trial) inForce(ctx context.Context, h *host.Host) error {
+	kernel, err := inForce(ctx, h)
+	if err == nil && kernel.digest() != t.Digest {
+		return fmt.Errorf("%w; other rules are in force", ErrNoTrial)
+	}
+	return err
 }
 
 // PlanConfirmed plans that a configuration is confirmed: in force and in the files. Where its trial is over it cannot be.
@@ -110,7 +102,11 @@ func PlanConfirmed(ctx context.Context, h *host.Host, c Config) ([]host.Change, 
 	if err != nil {
 		return nil, err
 	}
-	if w.disk == w.digest && w.kernel.digest() == w.digest {
+	known, err := w.settled(h)
+	if err != nil {
+		return nil, err
+	}
+	if known && w.kernel.digest() == w.digest {
 		return w.forGood(ctx, h)
 	}
 	t, err := ReadTrial(h)
@@ -123,6 +119,16 @@ func PlanConfirmed(ctx context.Context, h *host.Host, c Config) ([]host.Change, 
 		return nil, fmt.Errorf("%w; other rules are on trial", ErrNoTrial)
 	}
 	return PlanConfirm(ctx, h)
+}
+
+// settled reports whether the configuration needs no trial: it was loaded last for good, or it is in force and not on trial.
+func (w target) settled(h *host.Host) (bool, error) {
+	last, err := readConfirmed(h)
+	if err = unlessMissing(err); err != nil || last.Digest == w.digest {
+		return err == nil, err
+	}
+	t, err := ReadTrial(h)
+	return w.kernel.digest() == w.digest && t.Digest != w.digest, unlessMissing(err)
 }
 
 // endTrial plans that no rules are on trial, whatever is in force.

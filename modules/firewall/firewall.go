@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"time"
 
@@ -59,7 +60,26 @@ func (p *params) Validate() error {
 }
 
 // Module is the module.
-var Module = ansible.New(docs, plan)
+var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
+	if err := lock(ctx, t.Host); err != nil {
+		return nil, err
+	}
+	return plan(ctx, t, p)
+})
+
+// locked is held from the first plan to the end of the process, over the changes and the plan after them.
+var locked = map[*host.Host]io.Closer{}
+
+func lock(ctx context.Context, h *host.Host) error {
+	if locked[h] != nil {
+		return nil
+	}
+	held, err := nft.Lock(ctx, h)
+	if err == nil {
+		locked[h] = held
+	}
+	return err
+}
 
 func plan(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
 	managed, err := p.management(t.Host)

@@ -2,9 +2,11 @@ package firewall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"debvisor/internal/ansible/ansibletest"
 	"debvisor/internal/host"
@@ -45,7 +47,7 @@ func (n *node) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 		n.timer = ""
 	case c.Args[0] == "systemd-run":
 		n.timer = "debvisor-firewall-rollback-1"
-	case line == "nft -c -f -" || c.Args[0] == "ss" || c.Args[0] == "systemctl" || c.Args[0] == names.Debvisor:
+	case line == "nft -c -f -" || line == "nft list tables" || c.Args[0] == "ss" || c.Args[0] == "systemctl" || c.Args[0] == names.Debvisor:
 	default:
 		return nil, fmt.Errorf("run %s: this node has no such command", c)
 	}
@@ -98,6 +100,29 @@ func TestTheDiffOfATrialShowsTheRules(t *testing.T) {
 	result := ansibletest.Run(t, Module, newNode(t, "").Host, map[string]any{"_ansible_check_mode": true, "_ansible_diff": true})
 	if diff := fmt.Sprint(result["diff"]); !strings.Contains(diff, "tcp dport $ssh_port accept") || strings.Contains(diff, "confirm_by") {
 		t.Errorf("got %s", diff)
+	}
+}
+
+// Rules that the timer takes back while somebody confirms them would leave old rules beside new files.
+func TestARunWaitsForAnother(t *testing.T) {
+	n := newNode(t, "")
+	held, err := nft.Lock(t.Context(), &host.Host{Root: n.Root, Runner: n, Owners: n.Owners})
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if result := Module.Run(short, n.Host, strings.NewReader(`{"confirm_within": 0, "management": []}`)); !strings.Contains(fmt.Sprint(result["msg"]), "another run holds the lock") {
+		t.Errorf("while it is held: %v", result)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ansibletest.Converge(t, Module, n.Host, map[string]any{"confirm_within": 0, "management": []string{}})
+	short, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := nft.Lock(short, n.Host); !errors.Is(err, host.ErrLocked) {
+		t.Errorf("after its plan the run no longer holds the lock: %v", err)
 	}
 }
 

@@ -139,14 +139,14 @@ func TestATrialThatIsKilledBetweenAnyTwoChangesDoesNotStay(t *testing.T) {
 // upTo are the first n changes; a directory that an earlier round made is one change less.
 func upTo(changes []host.Change, n int) []host.Change { return changes[:min(n, len(changes))] }
 
-// The last state that was confirmed is closed for the network on trial, even when the operator's file was broken since.
-func TestABrokenFileDoesNotKeepRulesOnTrial(t *testing.T) {
+// Where nobody knows any more what was confirmed, the node is closed for what was on trial.
+func TestALostRecordDoesNotKeepRulesOnTrial(t *testing.T) {
 	l, _ := newTrialLab(t)
 	l.listen(t, 22, 80)
 	if err := l.Apply(t.Context(), l.try(t, with(management, tcp("web", 80, 80)))); err != nil {
 		t.Fatal(err)
 	}
-	l.write(t, nft.LocalPath, "this is no rule\n")
+	l.write(t, "/run/debvisor-firewall/confirmed.json", "{")
 	if _, err := nft.Rollback(t.Context(), l.Host); !errors.Is(err, nft.ErrFallback) {
 		t.Errorf("got %v", err)
 	}
