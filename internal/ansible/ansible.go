@@ -132,7 +132,8 @@ func decode[P any](options []Option, arguments map[string]any) (P, error) {
 	return p, nil
 }
 
-// scalar is a plain value of the documentation, read without a YAML parser, which the binary does not need otherwise.
+// scalar is a plain value of the documentation. It is looked for at every start of the binary, for which parsing all of the
+// documentation would take too long.
 func scalar(docs, key string) string {
 	for line := range strings.Lines(docs) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), key+":"); ok {

@@ -3,6 +3,7 @@ package ansible
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -167,14 +168,17 @@ func (r *run) problem(err error) string {
 	return text
 }
 
+// joined is the type that errors.Join makes. An error of fmt.Errorf may wrap several too, and has a text of its own.
+var joined = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
+
 // parts are the texts of joined errors.
 func parts(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || strings.Contains(fmt.Sprintf("%T", err), "fmt.") {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok || reflect.TypeOf(err) != joined {
 		return []string{err.Error()}
 	}
 	var all []string
-	for _, e := range joined.Unwrap() {
+	for _, e := range several.Unwrap() {
 		all = append(all, parts(e)...)
 	}
 	return all

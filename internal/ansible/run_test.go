@@ -94,6 +94,7 @@ func TestFailuresTellHowFarTheyCame(t *testing.T) {
 		{"half done", `{"changed":true,"changes":["create directory /srv (0755)"],"failed":true,"msg":"load the rules: no space (made 1 change of 3 before)"}`, []host.Change{good, bad, good}, nil},
 		{"left over", `{"changed":true,"changes":["create directory /srv (0755)"],"failed":true,"msg":"everything was done, and still this is to do: create directory /srv (0755)"}`, []host.Change{good}, nil},
 		{"plan", `{"changed":false,"failed":true,"msg":"one; two"}`, nil, errors.Join(errors.New("one"), errors.New("two"))},
+		{"one text", `{"changed":false,"failed":true,"msg":"one, then two; three"}`, nil, errors.Join(fmt.Errorf("%w, then %w", errors.New("one"), errors.New("two")), errors.New("three"))},
 	} {
 		m := changesModule(func(context.Context, *Task) ([]host.Change, error) { return c.changes, c.err })
 		got := runOn(t, hosttest.New(t, "").Host, m, `{"_ansible_inject_invocation": false}`)

@@ -14,9 +14,6 @@ import (
 	"debvisor/internal/host"
 )
 
-// sizeBudget is what the binary for an architecture may have: a node is sent it before its first task.
-const sizeBudget = 6_000_000
-
 // shipped is the collection as people get it: a source tree below the directory, and beside it the tarball.
 var shipped = sync.OnceValues(func() (dir string, err error) {
 	dir = filepath.Join(collections, "shipped")
@@ -94,19 +91,6 @@ func (c core) run(t *testing.T, env []string, args ...string) (string, error) {
 		Line: func(line string) { said.WriteString(line + "\n") }}
 	_, err = host.System{}.Run(t.Context(), cmd)
 	return said.String(), err
-}
-
-func TestTheModulesKeepToTheirSize(t *testing.T) {
-	ship(t)
-	for _, arch := range []string{"amd64", "arm64"} {
-		info, err := os.Stat(filepath.Join(collections, "modules", arch))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if t.Logf("%s: %d bytes", arch, info.Size()); info.Size() > sizeBudget {
-			t.Errorf("the modules for %s have %d bytes, more than %d", arch, info.Size(), sizeBudget)
-		}
-	}
 }
 
 // The tarball is installed without any network, is what its lists say, and every module is listed and documented.

@@ -74,6 +74,24 @@ func TestCheckModeDiffAndASecondRun(t *testing.T) {
 	})
 }
 
+// A copied module may run on a terminal, where what goes to the standard error is among the result.
+func TestAModuleSaysNothingBesideItsResult(t *testing.T) {
+	for _, do := range []string{"show", "fail", "panic", "warn", "odd", "halfway", "unknown"} {
+		var out, beside strings.Builder
+		arguments := strings.NewReader(`{"do": "` + do + `", "path": "` + filepath.Join(t.TempDir(), "x") + `", "_ansible_diff": true, "_ansible_verbosity": 3}`)
+		p, err := host.Start(t.Context(), host.Cmd{Args: []string{moduleBinary(), "-"}}, host.Streams{In: arguments, Out: &out, Err: &beside})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Wait(); host.ExitCode(err) > 1 || !strings.Contains(out.String(), `"changed":`) {
+			t.Errorf("%s: %v\n%s", do, err, out.String())
+		}
+		if beside.Len() > 0 {
+			t.Errorf("%s: it says %q", do, beside.String())
+		}
+	}
+}
+
 func TestHalfAFailureIsAChangeToo(t *testing.T) {
 	eachCore(t, func(t *testing.T, c core) {
 		dir := filepath.Join(collections, c.name+"-half")

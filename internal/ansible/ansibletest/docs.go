@@ -1,5 +1,5 @@
 // Package ansibletest holds Ansible modules against their documentation and runs them on a test's machine. It is for
-// tests; modules themselves do not import it, and with it no YAML parser.
+// tests; modules themselves do not import it.
 package ansibletest
 
 import (
