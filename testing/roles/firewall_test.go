@@ -75,12 +75,43 @@ var lan = map[string]any{
 func TestFirewallRole(t *testing.T) {
 	eachCore(t, func(t *testing.T, f *fleet) {
 		f.bring(t)
+		f.withoutPython(t)
 		f.applyFirewall(t)
+		f.editedFile(t)
 		f.refuseLockout(t)
 		f.cutSSH(t)
 		f.rebootOnTrial(t)
 		f.confirmByHand(t)
 	})
+}
+
+// withoutPython takes Python from every node: neither the rules nor their confirmation may need it.
+func (f *fleet) withoutPython(t *testing.T) {
+	t.Helper()
+	for i := range f.Nodes() {
+		f.on(t, i+1, "for p in /usr/bin/python3*; do test ! -f $p || chmod a-x $p; done; if python3 -c 1 2>/dev/null; then exit 1; fi")
+	}
+}
+
+// editedFile is a line of the operator's that would cut SSH for good, in a file that nobody has loaded: the same variables
+// bring it into force on trial alone, and what was in force comes back although the file still has it.
+func (f *fleet) editedFile(t *testing.T) {
+	t.Helper()
+	const local = "/etc/nftables/debvisor-local.nft"
+	before := f.rules(t, 1)
+	f.on(t, 1, "cp "+local+" /root/local && echo 'insert rule inet debvisor input tcp dport 22 drop' >> "+local)
+	short := vars(t, map[string]any{"firewall_confirm_within": 10, "firewall_management": lan["firewall_management"], "firewall_services": lan["firewall_services"]})
+	out, err := f.play(t, "playbooks/site.yml", append(short, "--tags", "firewall", "--limit", "node1")...)
+	if err == nil || !strings.Contains(out, "their time was up") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if after := f.rules(t, 1); after != before || f.inForce(t, 1) != "confirmed" {
+		t.Errorf("%s is in force; before\n%s\nafter\n%s", f.inForce(t, 1), before, after)
+	}
+	f.on(t, 1, "mv /root/local "+local)
+	if got := f.inForce(t, 1); got != "files" {
+		t.Errorf("with the old file, %s is in force", got)
+	}
 }
 
 func (f *fleet) applyFirewall(t *testing.T) {
@@ -171,7 +202,7 @@ func (f *fleet) cutSSH(t *testing.T) {
 	if log := f.on(t, 1, "tail -n 1 "+auditLog); !strings.Contains(log, "firewall roll back") {
 		t.Errorf("the audit log ends with %s", log)
 	}
-	if left := f.on(t, 1, "systemctl list-units --all --no-legend 'debvisor-firewall-rollback-*'; ls -A /run/debvisor-firewall"); left != "" {
+	if left := f.on(t, 1, "systemctl list-units --all --no-legend 'debvisor-firewall-rollback-*'; ls -A /run/debvisor-firewall"); left != "confirmed.json" {
 		t.Errorf("left behind: %s", left)
 	}
 }
@@ -214,7 +245,7 @@ func (f *fleet) rebootOnTrial(t *testing.T) {
 func (f *fleet) confirmByHand(t *testing.T) {
 	t.Helper()
 	f.tryFor(t, open)
-	out, err := f.Ansible(t.Context(), f.core, "ansible", "node1", "-m", "ansible.builtin.command", "-a", "debvisor firewall confirm")
+	out, err := f.Ansible(t.Context(), f.core, "ansible", "node1", "-m", "ansible.builtin.raw", "-a", "debvisor firewall confirm")
 	if err == nil || !strings.Contains(out, "confirm over a new SSH connection") {
 		t.Errorf("over the old connection: %v\n%s", err, out)
 	}
