@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"debvisor/internal/blocklist"
+	"debvisor/internal/blocklist/addrset"
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
 )
@@ -36,5 +38,28 @@ func TestImageBringsTheBaseRuleset(t *testing.T) {
 		if f.Mode != fs.FileMode(0o644) && !strings.Contains(string(modes), f.Path[1:]+" ") {
 			t.Errorf("config/overlay.modes does not give %s its mode %04o", f.Path, f.Mode)
 		}
+	}
+}
+
+// The example lists are what they say: every line is understood, both families are there, and none is in use.
+func TestTheExampleListsAreLists(t *testing.T) {
+	for _, name := range []string{"blocklist-example.txt", "blocklist-whitelist-example.txt"} {
+		f, err := os.Open(filepath.Join(overlayDir, "etc/debvisor", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var r addrset.Reader
+		if err := r.Read(name, f); err != nil {
+			t.Fatal(err)
+		}
+		rejected, _ := r.Rejected()
+		warnings, _ := r.Warnings()
+		if set := r.Set(); len(rejected) > 0 || len(warnings) > 0 || len(set.V4) == 0 || len(set.V6) == 0 {
+			t.Errorf("%s: %v, %v, %d IPv4 and %d IPv6 ranges", name, rejected, warnings, len(set.V4), len(set.V6))
+		}
+	}
+	if _, err := os.Stat(filepath.Join(overlayDir, blocklist.DefaultSource)); !os.IsNotExist(err) {
+		t.Errorf("the image brings a list that is in use: %v", err)
 	}
 }

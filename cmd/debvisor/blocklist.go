@@ -28,8 +28,31 @@ func blocklistVerb() *cobra.Command {
 type lists struct{ block, allow []string }
 
 func (l *lists) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&l.block, "block", nil, "a file of what is blocked; may be given several times")
-	cmd.Flags().StringArrayVar(&l.allow, "allow", nil, "a file of what is never blocked; may be given several times")
+	cmd.Flags().StringArrayVar(&l.block, "block", nil, "files of what is blocked")
+	cmd.Flags().StringArrayVar(&l.allow, "allow", nil, "files of what is never blocked")
+}
+
+// spread lets one --block and one --allow of compile have several files behind them, which flags alone cannot.
+func spread(args []string) []string {
+	if len(args) < 2 || args[0] != "blocklist" || args[1] != "compile" {
+		return args
+	}
+	var all []string
+	flag, taken := "", false // the flag that files belong to, and whether it has one
+	for _, a := range args {
+		switch {
+		case a == "--block" || a == "--allow":
+			flag, taken = a, false
+		case len(a) > 1 && a[0] == '-':
+			flag = ""
+		case flag != "" && taken:
+			all = append(all, flag)
+		default:
+			taken = true
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 func blocklistCompile() *cobra.Command {

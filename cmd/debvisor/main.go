@@ -25,7 +25,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cmd := root()
-	cmd.SetArgs(append(verbOf(args[0]), args[1:]...))
+	cmd.SetArgs(spread(append(verbOf(args[0]), args[1:]...)))
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	err := cmd.ExecuteContext(ctx)
