@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,10 +43,23 @@ func (s *site) sameHostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 	return nil
 }
 
+// login is the administrator's. An emulated machine that was just asked for all its ports answers when it is through with
+// them.
+func (s *site) login() (*ssh.Client, error) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+		client, err := s.dial(node4, admin, ssh.PublicKeys(s.key))
+		var network net.Error
+		silent := errors.Is(err, syscall.EHOSTUNREACH) || errors.As(err, &network) && network.Timeout()
+		if !silent || time.Now().After(end) {
+			return client, err
+		}
+	}
+}
+
 // try runs a command as the administrator and returns what it printed, with its complaints when it failed, and its exit
 // code; an error means that it did not run to an exit.
 func (s *site) try(command string) (string, int, error) {
-	client, err := s.dial(node4, admin, ssh.PublicKeys(s.key))
+	client, err := s.login()
 	if err != nil {
 		return "", -1, err
 	}
