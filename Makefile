@@ -18,7 +18,7 @@ check-go: # the one prerequisite
 
 modules: check-go ## the Ansible modules: one binary an architecture, of 6 MB at most
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch $(BUILD) -o build/modules/debvisor-modules-linux-$$arch ./modules || exit; done
-	@test -z "$$(find build/modules -type f -size +6000000c | tee /dev/stderr)" || { echo 'above: larger than 6 MB, which every new node is sent' >&2; exit 1; }
+	@test -z "$$(find build/modules -type f -size +6000000c | tee -a /dev/stderr)" || { echo 'above: larger than 6 MB, which every new node is sent' >&2; exit 1; }
 	cp build/modules/debvisor-modules-linux-* builder/payload/bin/
 	GO='$(GO)' tools/notices ./modules > builder/payload/bin/debvisor-modules.notices
 
@@ -44,7 +44,7 @@ unit: check-go ## tests that need no root, in under a minute
 	$(GO) test ./...
 
 check: check-go ## gofmt, vet, staticcheck
-	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@test -z "$$(gofmt -l . | tee -a /dev/stderr)"
 	$(GO) vet ./... && $(GO) tool staticcheck ./...
 
 # Machines under emulation get the processors for themselves: whatever runs beside them makes them miss what they wait for.
@@ -53,9 +53,8 @@ TESTS = DEBVISOR_QEMU=1 DEBVISOR_E2E=1 DEBVISOR_BOOT_ROOT="$$(ls -td $$PWD/build
 
 test: check ## everything: builds the minimal edition, installs it in QEMU, applies roles to lab nodes (as root)
 	tools/apt-need tools/test.packages
-	$(MAKE) iso collection EDITION=minimal
+	$(MAKE) iso molecule EDITION=minimal
 	{ $(TESTS) $$($(GO) list ./... | grep -v /testing/e2e) && $(TESTS) ./testing/e2e; } | $(GO) run ./testing/tally -strict
-	$(MAKE) molecule
 
 lab: check-go ## three nodes to try roles and modules on, until Ctrl-C (as root; after make iso EDITION=minimal)
 	$(BUILD) -o build/bin/ ./testing/lab/cmd/debvisor-lab
