@@ -12,7 +12,7 @@ import (
 // neighbours; what is in no list is a domain package when it is below internal/.
 var layers = [][]string{
 	{"internal/report", "internal/host", "internal/version", "internal/names"},
-	{"internal/exit", "internal/session"},
+	{"internal/exit", "internal/session", "internal/tsig"},
 	{"internal"},
 	{"config", "internal/step", "internal/ansible"},
 	{"builder", "firstboot", "installer", "internal/health"},
@@ -54,6 +54,8 @@ var reserved = map[string][]string{
 	"github.com/sigstore/":          {"internal/sign", "builder"},
 	"github.com/diskfs/go-diskfs/":  {"internal/iso", "internal/disk", "installer", "builder"},
 	"github.com/google/nftables":    {"internal/nft", "internal/blocklist"},
+	"github.com/miekg/dns":          {"internal/dns"},
+	"go.etcd.io/":                   {"internal/hostname"},
 	"github.com/mistifyio/go-zfs/":  {"internal/zfs"},
 	"charm.land/":                   {"cmd/debvisor-installer", "installer"},
 	"github.com/spf13/cobra":        {"cmd", "testing/lab/cmd"},
