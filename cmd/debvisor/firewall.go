@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
@@ -21,7 +19,6 @@ func firewallVerb() *cobra.Command {
 }
 
 func firewallCheck() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "say whether the kernel would take the firewall's files",
@@ -30,16 +27,15 @@ Exit code 0 when the files are right, 4 when they are not.`,
 		Example: "  sudo debvisor firewall check\n  sudo debvisor firewall check --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		_, err := host.New().Run(c.Context(), "nft", "-c", "-f", nft.MainPath)
-		return answer(c, asJSON, map[string]any{"file": nft.MainPath}, "", exit.With(exit.Refused, err))
-	}
-	return cmd
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
+		if _, err := host.New().Run(c.Context(), "nft", "-c", "-f", nft.MainPath); err != nil {
+			return exit.With(exit.Refused, err)
+		}
+		return say(c, asJSON, map[string]any{"file": nft.MainPath}, "")
+	})
 }
 
 func firewallLoad() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "load",
 		Short: "load the firewall's files in one transaction",
@@ -49,12 +45,12 @@ and SSH is still let in. In both cases the exit code is 1. Rules on trial end wi
 		Example: "  sudo debvisor firewall load\n  sudo systemctl reload nftables   # the same",
 		Args:    usage(cobra.NoArgs),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		err := alone(c.Context(), nft.Load)
-		return answer(c, asJSON, map[string]any{"loaded": err == nil}, "the firewall is loaded", err)
-	}
-	return cmd
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
+		if err := alone(c.Context(), nft.Load); err != nil {
+			return err
+		}
+		return say(c, asJSON, map[string]any{"loaded": true}, "the firewall is loaded")
+	})
 }
 
 // alone does something to this node's firewall that no other run may be in the middle of.
@@ -66,19 +62,4 @@ func alone(ctx context.Context, do func(context.Context, *host.Host) error) erro
 	}
 	defer lock.Close()
 	return do(ctx, h)
-}
-
-// answer is what a verb has to say, in words or as JSON; with JSON an error is in it, and the exit code is the same.
-func answer(c *cobra.Command, asJSON bool, said map[string]any, words string, err error) error {
-	if asJSON {
-		said["ok"] = err == nil
-		if err != nil {
-			said["error"], err = err.Error(), exit.With(exit.Code(err), errSaid)
-		}
-		return errors.Join(printJSON(c.OutOrStdout(), said), err)
-	}
-	if err == nil && words != "" {
-		_, err = fmt.Fprintln(c.OutOrStdout(), words)
-	}
-	return err
 }

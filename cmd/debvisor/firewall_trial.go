@@ -14,7 +14,6 @@ import (
 )
 
 func firewallStatus() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "say which rules are in force, and whether they wait to be confirmed",
@@ -23,15 +22,17 @@ those of the last load because the files were edited since, a fallback, others o
 		Example: "  sudo debvisor firewall status\n  sudo debvisor firewall status --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
 		s, err := nft.ReadStatus(c.Context(), host.New(), time.Now())
-		if asJSON && err == nil {
+		if err != nil {
+			return err
+		}
+		if asJSON {
 			return printJSON(c.OutOrStdout(), s)
 		}
-		return answer(c, asJSON, map[string]any{}, inWords(s), err)
-	}
-	return cmd
+		_, err = fmt.Fprintln(c.OutOrStdout(), inWords(s))
+		return err
+	})
 }
 
 func inWords(s nft.Status) string {
@@ -51,7 +52,6 @@ func inWords(s nft.Status) string {
 }
 
 func firewallConfirm() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "confirm",
 		Short: "keep the rules that are on trial",
@@ -61,12 +61,12 @@ or the connection is older.`,
 		Example: "  ssh hv01 sudo debvisor firewall confirm\n  sudo debvisor firewall confirm --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		err := alone(c.Context(), confirm)
-		return answer(c, asJSON, map[string]any{"confirmed": err == nil}, "the rules are confirmed", err)
-	}
-	return cmd
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
+		if err := alone(c.Context(), confirm); err != nil {
+			return err
+		}
+		return say(c, asJSON, map[string]any{"confirmed": true}, "the rules are confirmed")
+	})
 }
 
 func confirm(ctx context.Context, h *host.Host) error {
@@ -81,7 +81,6 @@ func confirm(ctx context.Context, h *host.Host) error {
 }
 
 func firewallRollback() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "take the rules back that are on trial",
@@ -90,8 +89,7 @@ this. When the kernel does not take that, less is loaded: closed, and SSH is sti
 		Example: "  sudo debvisor firewall rollback\n  sudo debvisor firewall rollback --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
 		words, changed := "there was nothing to take back", false
 		err := alone(c.Context(), func(ctx context.Context, h *host.Host) (err error) {
 			changed, err = nft.Rollback(ctx, h)
@@ -100,10 +98,12 @@ this. When the kernel does not take that, less is loaded: closed, and SSH is sti
 		if changed {
 			words = "the rules from before the trial are in force again"
 		}
-		if errors.Is(err, nft.ErrFallback) {
-			err = exit.With(exit.Refused, err)
+		switch {
+		case errors.Is(err, nft.ErrFallback):
+			return exit.With(exit.Refused, err)
+		case err != nil:
+			return err
 		}
-		return answer(c, asJSON, map[string]any{"rolled_back": changed}, words, err)
-	}
-	return cmd
+		return say(c, asJSON, map[string]any{"rolled_back": changed}, words)
+	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"debvisor/internal/exit"
@@ -23,6 +24,18 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// say is what a verb that succeeded has to say, in words or as JSON.
+func say(c *cobra.Command, asJSON bool, said map[string]any, words string) (err error) {
+	switch {
+	case asJSON:
+		said["ok"] = true
+		return printJSON(c.OutOrStdout(), said)
+	case words != "":
+		_, err = fmt.Fprintln(c.OutOrStdout(), words)
+	}
+	return err
 }
 
 // withJSON gives a verb the flag --json, by which errors are JSON too: {"ok": false, "error": …}. The exit code is the same.

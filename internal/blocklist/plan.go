@@ -80,7 +80,7 @@ func timed(took map[string]time.Duration, phase string, f func() error) error {
 func (o *Outcome) compile(ctx context.Context, h *host.Host, table Table, d Desired, sources []string, was state) error {
 	var err error
 	if d.KeepLists {
-		o.base, err = d.kept(ctx, table, was)
+		o.base, err = kept(ctx, table, was)
 	} else {
 		o.base, err = o.read(h, d, sources)
 	}
@@ -90,7 +90,7 @@ func (o *Outcome) compile(ctx context.Context, h *host.Host, table Table, d Desi
 
 // kept is what the lists gave last. Where that is not known any more, although something is in force, a quarantine would take
 // it out of force.
-func (d Desired) kept(ctx context.Context, table Table, was state) (addrset.Set, error) {
+func kept(ctx context.Context, table Table, was state) (addrset.Set, error) {
 	if was.known {
 		return was.base, nil
 	}
