@@ -41,7 +41,9 @@ type RcodeError struct {
 	Rcode  int // of package dns
 }
 
-func (e *RcodeError) Error() string { return fmt.Sprintf("%s answers %s", e.Server, rcodeText(e.Rcode)) }
+func (e *RcodeError) Error() string {
+	return fmt.Sprintf("%s answers %s", e.Server, rcodeText(e.Rcode))
+}
 
 func rcodeText(rcode int) string {
 	if text, known := dns.RcodeToString[rcode]; known {

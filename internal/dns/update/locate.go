@@ -1,0 +1,127 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// maxAliases bounds a chain of aliases.
+const maxAliases = 8
+
+// errNotServed is of a name that a server knows nothing of.
+var errNotServed = errors.New("it has no zone of this name")
+
+// located finds the zone of each item by asking for the SOA of its name, which answers with the zone's whatever is at the
+// name: no zone is assumed to be as long as an address's octets. At a reverse name an alias is followed (RFC 2317).
+func (r *run) located(ctx context.Context, items []*item) map[string][]*item {
+	unknown := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.zone != "" })
+	errs := map[*item]error{}
+	for _, server := range slices.Clone(r.servers) {
+		if unknown = r.locate(ctx, server, unknown, errs); len(unknown) == 0 {
+			break
+		}
+	}
+	for _, it := range unknown {
+		switch err := errs[it]; {
+		case errors.Is(err, errNotServed):
+			it.finish(NotServed, err)
+		case permanent(err):
+			it.finish(Refused, err)
+		default:
+			it.again(err)
+		}
+	}
+	zones := map[string][]*item{}
+	for _, it := range items {
+		if it.zone != "" && !it.finished {
+			zones[it.zone] = append(zones[it.zone], it)
+		}
+	}
+	return zones
+}
+
+// permanent reports whether no further try will do: the server does not accept the key.
+func permanent(err error) bool {
+	var key *KeyError
+	return errors.As(err, &key)
+}
+
+// locate asks one server for the zones of items, and returns those that it does not have.
+func (r *run) locate(ctx context.Context, server netip.AddrPort, items []*item, errs map[*item]error) []*item {
+	todo, unknown := items, []*item(nil)
+	for range maxAliases {
+		if len(todo) == 0 {
+			break
+		}
+		answers, err := r.exchange(ctx, server, questions(todo, dns.TypeSOA)...)
+		if err != nil {
+			for _, it := range todo {
+				errs[it] = err
+			}
+			return append(unknown, todo...)
+		}
+		r.prefer(server)
+		var aliases []*item
+		for i, it := range todo {
+			switch alias, err := it.zoneIn(server, answers[i]); {
+			case err != nil:
+				errs[it] = errors.Join(err)
+				unknown = append(unknown, it)
+			case alias:
+				errs[it] = fmt.Errorf("%s: too many aliases", bare(it.given))
+				aliases = append(aliases, it)
+			}
+		}
+		todo = aliases
+	}
+	return append(unknown, todo...)
+}
+
+func questions(items []*item, kinds ...uint16) []*dns.Msg {
+	all := make([]*dns.Msg, 0, len(items)*len(kinds))
+	for _, it := range items {
+		for _, kind := range kinds {
+			all = append(all, question(it.name, kind))
+		}
+	}
+	return all
+}
+
+// prefer has a server that answered asked first from now on.
+func (r *run) prefer(server netip.AddrPort) {
+	if i := slices.Index(r.servers, server); i > 0 {
+		r.servers = slices.Insert(slices.Delete(r.servers, i, i+1), 0, server)
+	}
+}
+
+// zoneIn takes the zone of an item from the answer for its SOA, or the name that it leads to.
+func (it *item) zoneIn(server netip.AddrPort, m *dns.Msg) (alias bool, err error) {
+	if err := wrong(server, m); err != nil && m.Rcode != dns.RcodeRefused {
+		return false, err
+	}
+	if !m.Authoritative || m.Rcode == dns.RcodeRefused {
+		return false, fmt.Errorf("%s: %w", server, errNotServed)
+	}
+	for _, r := range m.Answer {
+		if c, ok := r.(*dns.CNAME); ok && it.target != "" && strings.EqualFold(c.Hdr.Name, it.name) {
+			it.name = dns.CanonicalName(c.Target)
+			return true, nil
+		}
+	}
+	for _, r := range slices.Concat(m.Answer, m.Ns) {
+		if soa, ok := r.(*dns.SOA); ok && !builtIn(soa) && dns.IsSubDomain(soa.Hdr.Name, it.name) {
+			it.zone, it.used = dns.CanonicalName(soa.Hdr.Name), m.Rcode != dns.RcodeNameError
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("%s: %w", server, errNotServed)
+}
+
+// builtIn reports whether a zone is one of the empty ones that named has for private addresses.
+func builtIn(soa *dns.SOA) bool { return soa.Mbox == "." && soa.Serial == 0 }
