@@ -146,7 +146,7 @@ func (r *run) settle() {
 		}
 		o := &r.outcomes[it.change]
 		o.Records = append(o.Records, it.record)
-		if it.record.Result != NotServed || it.target == "" {
+		if it.record.Result != NotServed {
 			o.Result = max(o.Result, it.record.Result)
 		}
 		todo = append(todo, it.followers(o.Change)...)

@@ -21,21 +21,14 @@ var errNotServed = errors.New("it has no zone of this name")
 // name: no zone is assumed to be as long as an address's octets. At a reverse name an alias is followed (RFC 2317).
 func (r *run) located(ctx context.Context, items []*item) map[string][]*item {
 	unknown := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.zone != "" })
-	errs := map[*item]error{}
+	errs := map[*item][]error{}
 	for _, server := range slices.Clone(r.servers) {
 		if unknown = r.locate(ctx, server, unknown, errs); len(unknown) == 0 {
 			break
 		}
 	}
 	for _, it := range unknown {
-		switch err := errs[it]; {
-		case errors.Is(err, errNotServed):
-			it.finish(NotServed, err)
-		case permanent(err):
-			it.finish(Refused, err)
-		default:
-			it.again(err)
-		}
+		it.notLocated(errs[it])
 	}
 	zones := map[string][]*item{}
 	for _, it := range items {
@@ -46,6 +39,20 @@ func (r *run) located(ctx context.Context, items []*item) map[string][]*item {
 	return zones
 }
 
+// notLocated ends an item that no server has a zone for. While one has not answered, that is not known.
+func (it *item) notLocated(errs []error) {
+	err := errors.Join(errs...)
+	var key *KeyError
+	switch {
+	case slices.ContainsFunc(errs, func(err error) bool { return !permanent(err) && !errors.Is(err, errNotServed) }):
+		it.again(err)
+	case it.target != "" && !errors.As(err, &key):
+		it.finish(NotServed, err)
+	default:
+		it.finish(Refused, err)
+	}
+}
+
 // permanent reports whether no further try will do: the server does not accept the key.
 func permanent(err error) bool {
 	var key *KeyError
@@ -53,7 +60,7 @@ func permanent(err error) bool {
 }
 
 // locate asks one server for the zones of items, and returns those that it does not have.
-func (r *run) locate(ctx context.Context, server netip.AddrPort, items []*item, errs map[*item]error) []*item {
+func (r *run) locate(ctx context.Context, server netip.AddrPort, items []*item, errs map[*item][]error) []*item {
 	todo, unknown := items, []*item(nil)
 	for range maxAliases {
 		if len(todo) == 0 {
@@ -62,7 +69,7 @@ func (r *run) locate(ctx context.Context, server netip.AddrPort, items []*item, 
 		answers, err := r.exchange(ctx, server, questions(todo, dns.TypeSOA)...)
 		if err != nil {
 			for _, it := range todo {
-				errs[it] = err
+				errs[it] = append(errs[it], err)
 			}
 			return append(unknown, todo...)
 		}
@@ -71,14 +78,16 @@ func (r *run) locate(ctx context.Context, server netip.AddrPort, items []*item, 
 		for i, it := range todo {
 			switch alias, err := it.zoneIn(server, answers[i]); {
 			case err != nil:
-				errs[it] = errors.Join(err)
+				errs[it] = append(errs[it], err)
 				unknown = append(unknown, it)
 			case alias:
-				errs[it] = fmt.Errorf("%s: too many aliases", bare(it.given))
 				aliases = append(aliases, it)
 			}
 		}
 		todo = aliases
+	}
+	for _, it := range todo {
+		errs[it] = append(errs[it], fmt.Errorf("%s: %w: more than %d aliases", bare(it.given), errNotServed, maxAliases))
 	}
 	return append(unknown, todo...)
 }

@@ -43,7 +43,7 @@ type Result int
 const (
 	Unchanged       Result = iota // it was so already
 	Done                          // it is on every server that must have it
-	NotServed                     // no server has the zone; of a reverse name that is no failure
+	NotServed                     // no server has the zone of a reverse name, which is no failure
 	NotOwner                      // the name is somebody else's
 	Refused                       // the server's policy, or the server does not know the key
 	NotAcknowledged               // a server took it, but not all that must are known to have it
