@@ -23,8 +23,8 @@ modules: check-go ## the Ansible modules: one binary an architecture, of 6 MB at
 	GO='$(GO)' tools/notices ./modules > builder/payload/bin/debvisor-modules.notices
 
 build: modules ## the commands, in build/bin
-	$(BUILD) -o builder/payload/bin/ ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer
-	GO='$(GO)' tools/notices ./modules ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer > builder/payload/bin/debvisor.notices
+	$(BUILD) -o builder/payload/bin/ ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer ./cmd/debvisor-cluster-name
+	GO='$(GO)' tools/notices ./modules ./cmd/debvisor ./cmd/debvisor-firstboot ./cmd/debvisor-installer ./cmd/debvisor-cluster-name > builder/payload/bin/debvisor.notices
 	$(BUILD) -o build/bin/ ./cmd/debvisor-builder
 
 collection: build ## the Ansible collection debvisor.core: a tarball, and a directory for playbooks in this clone

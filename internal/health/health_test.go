@@ -15,6 +15,7 @@ import (
 
 	"debvisor/config"
 	"debvisor/internal/host/hosttest"
+	"debvisor/internal/names"
 
 	"golang.org/x/tools/txtar"
 )
@@ -34,6 +35,7 @@ var modes = map[string]fs.FileMode{
 	"/usr/local/bin/debvisor":             0o755,
 	"/usr/local/sbin/debvisor-firstboot":  0o755,
 	"/usr/local/sbin/debvisor-installer":  0o755,
+	names.ClusterName:                     0o755,
 }
 
 // patient is a node that a test makes ill.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func hostname(_ context.Context, n *Node, r *Result) error {
+func ownName(_ context.Context, n *Node, r *Result) error {
 	want, err := n.answers()
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"debvisor/internal/names"
 )
 
 const (
@@ -89,6 +91,12 @@ var illnesses = []illness{
 		p.must(os.Remove(link))
 		p.must(os.Symlink("/bin/true", link))
 	}, "fail  names             /usr/local/sbin/debvisor-profile-summary.sh leads to /bin/true, not to /usr/local/bin/debvisor\n"},
+	{"another address is registered", func(p *patient) { p.edit("/etc/dnsmasq.d/hosts/hv01.hosts", "192.0.2.11", "192.0.2.12") },
+		"warn  registration      not registered as hv01.lab.example is 192.0.2.11 and 2001:db8::5054:ff:fe12:3456: see journalctl -t hostname-register\n"},
+	{"the cluster has no name for it", func(p *patient) {
+		p.must(os.WriteFile(p.where("/etc/debvisor/etcd.json"), []byte("{}"), 0o600))
+		p.m.Runner.Answer(names.ClusterName, `{"fqdn": ""}`)
+	}, "warn  registration      registered by its local name: the cluster has no name for this machine\n"},
 	{"no machine id", func(p *patient) {
 		p.edit("/etc/machine-id", "0123456789abcdef0123456789abcdef", "uninitialized")
 	}, "fail  machine-id        /etc/machine-id holds \"uninitialized\", not an id\n"},

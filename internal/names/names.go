@@ -3,15 +3,16 @@
 // not say what they do.
 package names
 
-// Where the three static binaries are on a node.
+// Where the static binaries are on a node. ClusterName is none that people call.
 const (
-	Debvisor  = "/usr/local/bin/debvisor"
-	Installer = "/usr/local/sbin/debvisor-installer"
-	Firstboot = "/usr/local/sbin/debvisor-firstboot"
+	Debvisor    = "/usr/local/bin/debvisor"
+	Installer   = "/usr/local/sbin/debvisor-installer"
+	Firstboot   = "/usr/local/sbin/debvisor-firstboot"
+	ClusterName = "/usr/local/lib/debvisor/debvisor-cluster-name"
 )
 
 // Binaries are the commands that an image brings.
-var Binaries = []string{Debvisor, Installer, Firstboot}
+var Binaries = []string{Debvisor, Installer, Firstboot, ClusterName}
 
 // Link is a fixed name that leads to a binary, which looks at the name it was called by.
 type Link struct {
@@ -21,12 +22,13 @@ type Link struct {
 
 // Links are the fixed names of commands.
 var Links = []Link{
+	{Path: "/usr/local/bin/hostname-register.sh", Target: Debvisor, Verb: []string{"hostname", "register"}},
 	{Path: "/usr/local/sbin/debvisor-firstboot.sh", Target: Firstboot},
 	{Path: "/usr/local/sbin/debvisor-profile-summary.sh", Target: Debvisor, Verb: []string{"profile", "summary"}},
 }
 
 // Units are the fixed names of systemd units.
-var Units = []string{"debvisor-firstboot.service"}
+var Units = []string{"debvisor-firstboot.service", "hostname-register.service"}
 
 // Accounts are the system accounts of DebVisor's own services; nobody logs in to them.
 var Accounts = []string{"webpanel", "debvisor-rpc", "tsig-rotator"}
