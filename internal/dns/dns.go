@@ -19,6 +19,9 @@ const (
 	ClientPath = "/etc/debvisor/dns.json"
 )
 
+// ArbiterZone is the zone of an arbiter; the keys for transfers may write TXT records below it.
+const ArbiterZone = "arbiter.debvisor.internal"
+
 // Server is what a name server of a pair, or one alone, has to know.
 type Server struct {
 	Self        netip.Addr   `json:"self"`                  // its address; never the virtual one
@@ -27,6 +30,8 @@ type Server struct {
 	Arbiter     netip.Addr   `json:"arbiter,omitzero"`      // a third server, which says who goes on when the two do not see each other
 	VIP         []netip.Addr `json:"vip,omitempty"`         // the virtual addresses, one a family
 	Secondaries []netip.Addr `json:"secondaries,omitempty"` // further servers that transfer the zones
+	Primaries   []netip.Addr `json:"primaries,omitempty"`   // of a further server: whom it transfers from; it never writes
+	Arbitrates  bool         `json:"arbitrates,omitempty"`  // it has ArbiterZone, in which a pair decides who goes on
 	Zones       []Zone       `json:"zones"`
 }
 
@@ -56,6 +61,13 @@ func load(h *host.Host, path string, into any) error {
 	if err != nil {
 		return err
 	}
+	return parse(path, data, into)
+}
+
+// ParseServer reads the text of ServerPath.
+func ParseServer(text []byte) (s Server, err error) { return s, parse(ServerPath, text, &s) }
+
+func parse(path string, data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
