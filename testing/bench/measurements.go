@@ -16,14 +16,15 @@ type measurement struct {
 const (
 	blocklist = "blocklist"
 	transport = "transport"
+	dns       = "dns"
 	image     = "image"
 )
 
-func groups() []string { return []string{blocklist, transport, image} }
+func groups() []string { return []string{blocklist, transport, dns, image} }
 
 // measurements are all that there are. Their lists hold a million lines, of which 778,000 ranges are left.
 func measurements() []measurement {
-	return slices.Concat(blocklistMeasurements(), transportMeasurements(), imageMeasurements())
+	return slices.Concat(blocklistMeasurements(), transportMeasurements(), dnsMeasurements(), imageMeasurements())
 }
 
 const (

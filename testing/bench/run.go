@@ -24,9 +24,14 @@ func (u *used) add(one used) {
 // system together, memory the most that was resident, in MiB. The kernel counts as the command's memory what this program
 // had when it started it; that is why lists are read in programs of their own, and never in this one.
 func run(ctx context.Context, out io.Writer, args ...string) (used, error) {
+	return runFrom(ctx, nil, out, args...)
+}
+
+// runFrom is run of a command that reads something.
+func runFrom(ctx context.Context, in io.Reader, out io.Writer, args ...string) (used, error) {
 	var said bytes.Buffer
 	start := time.Now()
-	p, err := host.Start(ctx, host.Cmd{Args: args}, host.Streams{Out: out, Err: &said})
+	p, err := host.Start(ctx, host.Cmd{Args: args}, host.Streams{In: in, Out: out, Err: &said})
 	if err != nil {
 		return used{}, err
 	}
