@@ -7,16 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"time"
 
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
 	"debvisor/internal/hostname"
 	"debvisor/internal/hostname/cluster"
 )
-
-// patience is a little less than the caller's, so that it still hears what was wrong.
-const patience = 1800 * time.Millisecond
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -25,9 +21,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "usage: debvisor-cluster-name\nPrints the name that the etcd of "+hostname.EtcdPath+` gives this machine: {"fqdn": "hv01.lab.example"}.`)
 		return exit.Usage
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	name, err := cluster.Name(ctx, host.New())
+	name, err := cluster.Name(context.Background(), host.New())
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(hostname.Answer{FQDN: name})
 	}

@@ -2,10 +2,14 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"strings"
+	"time"
 
 	"debvisor/internal/host"
 	"debvisor/internal/hostname"
@@ -24,7 +28,14 @@ const (
 // largest is the longest answer of etcd that is read, in bytes.
 const largest = 64 << 10
 
-// Name is the value that the cluster has for this machine's name, of whatever form, or "" when it has none.
+// How long etcd may take to answer, and then how long to find out why it did not.
+const (
+	patience = 1500 * time.Millisecond
+	probing  = 200 * time.Millisecond
+)
+
+// Name is the value that the cluster has for this machine's name, of whatever form, or "" when it has none. It takes 1.7
+// seconds at most.
 func Name(ctx context.Context, h *host.Host) (string, error) {
 	data, err := h.ReadFile(hostname.EtcdPath)
 	if err != nil {
@@ -50,7 +61,45 @@ func Name(ctx context.Context, h *host.Host) (string, error) {
 		return "", fmt.Errorf("connect to etcd: %w", err)
 	}
 	defer client.Close()
-	return ask(ctx, client, own)
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	name, err := ask(asking, client, own)
+	if asking.Err() != nil {
+		return "", errors.Join(err, s.reach(ctx, config))
+	}
+	return name, err
+}
+
+// reach says why no server can be reached; nil when one can. The client itself only says that the time was up.
+func (s Settings) reach(ctx context.Context, config *tls.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, probing)
+	defer cancel()
+	var all []error
+	for _, e := range s.Endpoints {
+		u, err := url.Parse(e)
+		if err == nil {
+			err = dial(ctx, u, config)
+		}
+		if err == nil {
+			return nil
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+func dial(ctx context.Context, u *url.URL, config *tls.Config) error {
+	var d interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	} = &tls.Dialer{Config: config}
+	if u.Scheme == "http" {
+		d = &net.Dialer{}
+	}
+	conn, err := d.DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func ask(ctx context.Context, client *clientv3.Client, id string) (name string, err error) {

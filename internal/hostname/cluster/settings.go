@@ -66,7 +66,7 @@ func checkEndpoint(text string) error {
 	if u.Scheme == "https" {
 		return nil
 	}
-	if a, err := netip.ParseAddr(u.Hostname()); u.Scheme != "http" || err != nil || !a.IsLoopback() {
+	if a, err := netip.ParseAddr(u.Hostname()); u.Scheme != "http" || err != nil || !a.IsLoopback() || a.Zone() != "" {
 		return fmt.Errorf("%q is not https, which only an endpoint on this machine may do without", text)
 	}
 	return nil
