@@ -58,8 +58,8 @@ func (it *item) pointer(target string) *dns.PTR {
 	return &dns.PTR{Hdr: it.header(dns.TypePTR), Ptr: target}
 }
 
-// again has an item tried in the next round.
-func (it *item) again(err error) { it.trouble = err }
+// again has an item tried in the next round, which reads what there is by then: the last try may have done its work unseen.
+func (it *item) again(err error) { it.trouble, it.used = err, true }
 
 func (it *item) finish(result Result, err error) {
 	why := ""

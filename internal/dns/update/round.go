@@ -133,7 +133,6 @@ func finishAll(items []*item, result Result, err error) {
 // otherwise is for an item whose name was not as it looked: it is read in the next round. A name that looks unused and is
 // not has records of other types.
 func (it *item) otherwise(answer *RcodeError) {
-	it.used = true
 	if it.tries++; it.tries >= maxTries && answer.Rcode == dns.RcodeYXDomain {
 		it.end(NotOwner, "there is something else at the name")
 		return
