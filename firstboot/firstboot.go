@@ -72,7 +72,7 @@ func Steps(h *host.Host, answers *config.Node) []step.Step {
 		{Name: "accounts/service", Plan: n.serviceAccounts},
 		{Name: "storage/" + n.profile, Plan: nothing, Note: "storage is not provisioned by this version: no disk is touched"},
 		{Name: "dns/rndc-key", Plan: n.rndcKey, Note: n.without(bindInstalled(h), "BIND")},
-		{Name: "dns/tsig", Plan: nothing, Note: "TSIG keys are not made by this version"},
+		{Name: "dns/tsig", Plan: n.tsigKeys, Note: n.without(bindInstalled(h), "BIND")},
 		{Name: "virt/libvirt", Plan: n.libvirt, Note: n.without(virtInstalled(h), "libvirt")},
 		{Name: "web/cockpit", Plan: n.cockpit, Note: n.without(cockpitInstalled(h), "Cockpit")},
 		{Name: "files/placeholders", Plan: n.placeholders},

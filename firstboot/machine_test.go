@@ -33,6 +33,7 @@ root:x:0:
 sudo:x:27:
 libvirt:x:104:
 kvm:x:105:
+bind:x:106:
 -- etc/shadow --
 root:*:20000:0:99999:7:::
 -- etc/hostname --

@@ -5,9 +5,12 @@ import (
 
 	"debvisor/internal/host"
 	"debvisor/internal/profile"
+	"debvisor/internal/tsig"
 	"debvisor/internal/unit"
 	"debvisor/internal/virt"
 )
+
+func (n node) tsigKeys(ctx context.Context) ([]host.Change, error) { return tsig.PlanKeys(ctx, n.Host) }
 
 func virtInstalled(h *host.Host) bool { return virt.Installed(h) }
 

@@ -23,6 +23,8 @@ type Link struct {
 // Links are the fixed names of commands.
 var Links = []Link{
 	{Path: "/usr/local/bin/hostname-register.sh", Target: Debvisor, Verb: []string{"hostname", "register"}},
+	{Path: "/usr/local/bin/run-tsig-rotation.sh", Target: Debvisor, Verb: []string{"tsig", "run"}},
+	{Path: "/usr/local/bin/tsig-keygen.sh", Target: Debvisor, Verb: []string{"tsig", "keygen"}},
 	{Path: "/usr/local/sbin/debvisor-firstboot.sh", Target: Firstboot},
 	{Path: "/usr/local/sbin/debvisor-profile-summary.sh", Target: Debvisor, Verb: []string{"profile", "summary"}},
 }
