@@ -7,11 +7,13 @@ import (
 
 	"debvisor/internal/ansible"
 	"debvisor/modules/blocklist"
+	"debvisor/modules/dns_ha"
 	"debvisor/modules/firewall"
+	"debvisor/modules/tsig_rotate"
 )
 
 // modules is where a module is added.
-var modules = []ansible.Module{blocklist.Module, firewall.Module}
+var modules = []ansible.Module{blocklist.Module, dns_ha.Module, firewall.Module, tsig_rotate.Module}
 
 func main() {
 	os.Exit(ansible.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, modules...))
