@@ -47,10 +47,15 @@ func TestEveryFixedFileIsMadeBySomething(t *testing.T) {
 func TestEveryFixedUnitIsInTheOverlayAndEnabled(t *testing.T) {
 	preset := read(t, "config/overlay/etc/systemd/system-preset/00-debvisor.preset")
 	for _, name := range names.Units {
-		if text := read(t, "config/overlay/etc/systemd/system/"+name); !strings.Contains(text, "ExecStart=") {
+		does := map[string]string{".service": "ExecStart=", ".timer": "OnCalendar="}[path.Ext(name)]
+		if text := read(t, "config/overlay/etc/systemd/system/"+name); !strings.Contains(text, does) {
 			t.Errorf("%s starts nothing", name)
 		}
-		if !strings.Contains(preset, "enable "+name+"\n") {
+		timed := slices.Contains(names.Units, strings.TrimSuffix(name, ".service")+".timer")
+		if timed == strings.Contains(preset, "enable "+name+"\n") && !strings.HasSuffix(name, ".timer") {
+			t.Errorf("%s is to be in the preset unless its timer is", name)
+		}
+		if strings.HasSuffix(name, ".timer") && !strings.Contains(preset, "enable "+name+"\n") {
 			t.Errorf("%s is not in the preset", name)
 		}
 	}

@@ -43,7 +43,7 @@ func (m Module) start(ctx context.Context, h *host.Host, in input) map[string]an
 	if in.module == "" {
 		in.module = m.Name
 	}
-	task := &Task{Host: h, Module: in.module, Check: in.check, Diff: in.diff, Verbosity: in.verbosity}
+	task := &Task{Host: h, Module: in.module, Check: in.check, Diff: in.diff, Verbosity: in.verbosity, NoLog: in.noLog}
 	task.secrets = secretsIn(m.Options, in.arguments)
 	r := &run{module: m, in: in, task: task}
 	ended := make(chan error, 1)

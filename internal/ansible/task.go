@@ -17,6 +17,7 @@ type Task struct {
 	Check     bool   // nothing will be changed; a plan has no need to look at it
 	Diff      bool   // what changes will be shown
 	Verbosity int    // number of -v
+	NoLog     bool   // the task has no_log: what it returns is shown to nobody, and may be secret
 
 	mu           sync.Mutex
 	warnings     []string

@@ -22,6 +22,7 @@ type Link struct {
 
 // Links are the fixed names of commands.
 var Links = []Link{
+	{Path: "/usr/local/bin/debvisor-dns-update.sh", Target: Debvisor, Verb: []string{"dns", "update"}},
 	{Path: "/usr/local/bin/hostname-register.sh", Target: Debvisor, Verb: []string{"hostname", "register"}},
 	{Path: "/usr/local/bin/run-tsig-rotation.sh", Target: Debvisor, Verb: []string{"tsig", "run"}},
 	{Path: "/usr/local/bin/tsig-keygen.sh", Target: Debvisor, Verb: []string{"tsig", "keygen"}},
@@ -30,7 +31,7 @@ var Links = []Link{
 }
 
 // Units are the fixed names of systemd units.
-var Units = []string{"debvisor-firstboot.service", "hostname-register.service"}
+var Units = []string{"debvisor-firstboot.service", "hostname-register.service", "tsig-rotate.service", "tsig-rotate.timer"}
 
 // Accounts are the system accounts of DebVisor's own services; nobody logs in to them.
 var Accounts = []string{"webpanel", "debvisor-rpc", "tsig-rotator"}

@@ -82,6 +82,8 @@ func (s *site) virtualMachineStarts(t *testing.T) {
 // fixedNames calls each of them once; a new one needs a line here.
 func (s *site) fixedNames(t *testing.T) {
 	calls := map[string]struct{ arguments, says string }{
+		"/usr/local/bin/run-tsig-rotation.sh":         {"--help", "rotate-tsig-ha.yml"},
+		"/usr/local/bin/tsig-keygen.sh":               {"", "all keys are there"},
 		"/usr/local/sbin/debvisor-firstboot.sh":       {"--plan", "storage is not provisioned by this version"},
 		"/usr/local/sbin/debvisor-profile-summary.sh": {"", "zfs"},
 	}

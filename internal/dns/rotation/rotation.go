@@ -36,8 +36,8 @@ func keyOf(k tsig.Key) Key { return Key{k.Name(), k.Fingerprint()} }
 
 // Facts are what a machine holds.
 type Facts struct {
-	Server map[tsig.Role][]Key `json:"server,omitempty"` // that its name server accepts, newest first
-	Client map[tsig.Role]Key   `json:"client,omitempty"` // that it signs with
+	Server map[tsig.Role][]Key `json:"server"` // that its name server accepts, newest first
+	Client map[tsig.Role]Key   `json:"client"` // that it signs with
 	Active tsig.Active         `json:"active"`
 	Serves bool                `json:"serves"` // whether it is a name server with zones
 }
