@@ -23,7 +23,7 @@ var docs string
 // Module is the module.
 var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
 	fingerprints, err := fingerprints(t.Host)
-	t.Return("keys", fingerprints)
+	t.Return("fingerprints", fingerprints)
 	if err != nil || p.State == "keys" {
 		return nil, err
 	}

@@ -189,7 +189,7 @@ func TestServersMustHaveKeysInCommon(t *testing.T) {
 		t.Fatal(err)
 	}
 	result := ansibletest.Run(t, Module, n.Host, map[string]any{"state": "keys"})
-	if fmt.Sprint(result["keys"]) != fmt.Sprint(own) || result["changed"] != false || len(own) != 3 {
+	if fmt.Sprint(result["fingerprints"]) != fmt.Sprint(own) || result["changed"] != false || len(own) != 3 {
 		t.Errorf("keys: %v", result)
 	}
 	ansibletest.Converge(t, Module, n.Host, arguments(map[string]any{"other_keys": map[string]any{"ns2": own}}))
