@@ -10,10 +10,11 @@ import (
 	"debvisor/modules/dns_ha"
 	"debvisor/modules/firewall"
 	"debvisor/modules/tsig_rotate"
+	"debvisor/modules/vm_register"
 )
 
 // modules is where a module is added.
-var modules = []ansible.Module{blocklist.Module, dns_ha.Module, firewall.Module, tsig_rotate.Module}
+var modules = []ansible.Module{blocklist.Module, dns_ha.Module, firewall.Module, tsig_rotate.Module, vm_register.Module}
 
 func main() {
 	os.Exit(ansible.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, modules...))

@@ -9,12 +9,25 @@ import (
 
 	"debvisor/internal/blocklist"
 	"debvisor/internal/blocklist/addrset"
+	"debvisor/internal/guests"
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
 )
 
 // overlayDir is the tree that is copied over the image's root.
 const overlayDir = "../config/overlay"
+
+// The image brings the hook of the guests, so that libvirtd finds one when it starts: it looks for hooks only then. Until the
+// role has run, the hook does nothing.
+func TestImageBringsTheHookOfTheGuests(t *testing.T) {
+	modes, err := os.ReadFile("../config/overlay.modes")
+	if err != nil || !strings.Contains(string(modes), guests.HookPath[1:]+" 0755 root:root\n") {
+		t.Errorf("config/overlay.modes does not give the hook its mode: %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(overlayDir, guests.HookPath)); err != nil || string(got) != guests.Hook {
+		t.Errorf("config/overlay%s: %v; got\n%s", guests.HookPath, err, got)
+	}
+}
 
 // A node is closed from its very first boot, before anybody has said what it will be: the image brings the base ruleset
 // for no particular machine, in the very bytes that firstboot would write.

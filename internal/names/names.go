@@ -28,6 +28,7 @@ var Links = []Link{
 	{Path: "/usr/local/bin/tsig-keygen.sh", Target: Debvisor, Verb: []string{"tsig", "keygen"}},
 	{Path: "/usr/local/sbin/debvisor-firstboot.sh", Target: Firstboot},
 	{Path: "/usr/local/sbin/debvisor-profile-summary.sh", Target: Debvisor, Verb: []string{"profile", "summary"}},
+	{Path: "/usr/local/sbin/debvisor-vm-register.sh", Target: Debvisor, Verb: []string{"vm", "register"}},
 }
 
 // Units are the fixed names of systemd units.
