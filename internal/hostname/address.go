@@ -30,6 +30,7 @@ type link struct {
 type address struct {
 	Local, Scope, Protocol                                          string
 	Secondary, Temporary, Deprecated, Tentative, Dadfailed, Dynamic bool
+	Prefixlen                                                       int
 }
 
 // route is a default route; one with several next hops has its interfaces there.
@@ -114,15 +115,19 @@ func (s Settings) choose(links []link, devices []string, family func(netip.Addr)
 // candidate is an address that could be the machine's primary one, with what speaks against it.
 type candidate struct {
 	netip.Addr
-	against [4]bool
+	against [5]bool
 }
 
-// compare orders by what speaks against, the worst first, and then by number: the kernel's own order changes with time.
+// compare orders by what speaks against, the worst first. Equals of IPv4 stay in the kernel's order, where what was added
+// later is last; those of IPv6 are in the order of their numbers, since the kernel's changes with what routers announce.
 func compare(a, b candidate) int {
 	for i := range a.against {
 		if a.against[i] != b.against[i] {
 			return map[bool]int{true: 1, false: -1}[a.against[i]]
 		}
+	}
+	if a.Is4() {
+		return 0
 	}
 	return a.Addr.Compare(b.Addr)
 }
@@ -134,7 +139,7 @@ func (s Settings) candidates(l link, family func(netip.Addr) bool) []candidate {
 		if err != nil || !family(addr) || addr.Is4In6() || !a.lasts() || !addr.IsGlobalUnicast() || slices.Contains(s.Virtual, addr) {
 			continue
 		}
-		all = append(all, candidate{addr, [4]bool{slices.Contains(s.Shared, addr), a.Secondary, a.Dynamic && addr.Is6(), addr.Is6() && addr.IsPrivate()}})
+		all = append(all, candidate{addr, [5]bool{slices.Contains(s.Shared, addr), addr.Is4() && a.Prefixlen == 32, a.Secondary, a.Dynamic && addr.Is6(), addr.Is6() && addr.IsPrivate()}})
 	}
 	return all
 }

@@ -20,6 +20,7 @@ func TestAddresses(t *testing.T) {
 		viaWAN = `[{"dst":"default","nexthops":[{"dev":"enp9s0"},{"dev":"br0"}],"metric":5}]`
 		ula    = `[{"ifname":"br0","addr_info":[{"local":"2001:db8::9","scope":"global","dynamic":true},{"local":"2001:db8::7","scope":"global","dynamic":true},{"local":"fd00::1","scope":"global","dynamic":true}]}]`
 		docker = `[{"ifname":"docker0","addr_info":[{"local":"172.17.0.1","scope":"global"}]}]`
+		alone  = `[{"ifname":"br0","addr_info":[{"local":"10.9.9.9","prefixlen":32,"scope":"global"},{"local":"192.0.2.60","prefixlen":24,"scope":"global"},{"local":"10.0.0.1","prefixlen":24,"scope":"global"}]}]`
 		server = `[{"ifname":"br0","addr_info":[{"local":"192.0.2.53","scope":"global"},{"local":"192.0.2.60","scope":"global"}]}]`
 	)
 	for _, c := range []struct {
@@ -34,6 +35,8 @@ func TestAddresses(t *testing.T) {
 		{"a virtual address that keepalived did not mark", server, "", Settings{Virtual: addrs("192.0.2.53")}, "[192.0.2.60]"},
 		{"a name server's address may be virtual", server, "", Settings{Shared: addrs("192.0.2.53")}, "[192.0.2.60]"},
 		{"a name server's address that is the only one", server, "", Settings{Shared: addrs("192.0.2.53", "192.0.2.60")}, "[192.0.2.53]"},
+		{"an address without a network is one more", alone, "", Settings{}, "[192.0.2.60]"},
+		{"of equals, the one that was there first", server, "", Settings{}, "[192.0.2.53]"},
 		{"only Docker", docker, "", Settings{}, ""},
 		{"only a virtual address", server, "", Settings{Virtual: addrs("192.0.2.53", "192.0.2.60")}, ""},
 	} {
