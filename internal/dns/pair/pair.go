@@ -2,3 +2,193 @@
 // one that it runs on, and tells keepalived whether this one answers. It changes no other records of a zone and writes no
 // configuration itself; package named does.
 package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"debvisor/internal/dns"
+	"debvisor/internal/dns/named"
+	"debvisor/internal/host"
+)
+
+// How often and how long a server is looked at.
+const (
+	pollEvery   = 200 * time.Millisecond
+	silentAfter = 1500 * time.Millisecond // longer than named needs to be started again
+	peerWait    = 300 * time.Millisecond  // for one answer of another server
+	stepWait    = 20 * time.Second        // for one step, with a lock that a rotation may hold
+)
+
+// port is where name servers are.
+const port = 53
+
+// Daemon is what runs beside named.
+type Daemon struct {
+	host     *host.Host
+	settings dns.Server
+	log      io.Writer // a line for each thing that changes
+	only     io.Closer // the lock that only one daemon has
+	mu       sync.Mutex
+	zones    []*zone
+	away     bool // the virtual addresses are to be on the peer
+	healthy  bool
+}
+
+// zone is what is known and wanted of a zone; the daemon's lock is held to look at it.
+type zone struct {
+	name      string
+	view      View
+	loaded    bool // this server's named answered when it was last asked
+	seen      time.Time
+	since     time.Time // of the role
+	said      string    // what was logged last
+	refreshed time.Time
+	behind    time.Time // since when the peer has changes that this server lacks
+	leave     bool      // an operator wants the peer to write
+	promote   Promotion // an operator wants this server to write
+	took      taken     // what the peer took over from, when it shows it
+}
+
+// New is a daemon for the settings of a machine.
+func New(h *host.Host, log io.Writer) (*Daemon, error) {
+	s, err := dns.LoadServer(h)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{host: h, settings: s, log: log}
+	for _, z := range s.Zones {
+		d.zones = append(d.zones, &zone{name: z.Name, seen: time.Now(), since: time.Now(), view: View{
+			Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()},
+		}})
+	}
+	return d, nil
+}
+
+// Run goes on until ctx ends. Before it returns, keepalived is told that this server does not answer.
+func (d *Daemon) Run(ctx context.Context) error {
+	listener, err := d.listen()
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	all.Go(func() { d.watch(ctx) })
+	all.Go(func() { d.serve(ctx, listener) })
+	if err := notify("READY=1"); err != nil {
+		d.say("tell systemd: %v", err)
+	}
+	if len(d.settings.Primaries) == 0 { // a further server never writes
+		all.Go(func() { d.decide(ctx) })
+	}
+	<-ctx.Done()
+	err = listener.Close()
+	all.Wait()
+	return errors.Join(err, Fault(d.host), d.only.Close())
+}
+
+// decide looks and makes a step, again and again; after a step it looks again at once.
+func (d *Daemon) decide(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := pollEvery
+		if d.tick(ctx) {
+			pause = 10 * time.Millisecond
+		}
+		if err := notify("WATCHDOG=1"); err != nil {
+			d.say("tell systemd: %v", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// tick reports whether it changed anything.
+func (d *Daemon) tick(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, stepWait)
+	defer stop()
+	if err := d.look(ctx); err != nil {
+		d.sayOnce(nil, "look: %v", err)
+		return false
+	}
+	moved, err := d.step(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.sayOnce(nil, "%v", err)
+	}
+	return moved && err == nil
+}
+
+func (d *Daemon) say(format string, args ...any) {
+	fmt.Fprintf(d.log, format+"\n", args...)
+}
+
+// sayOnce logs something of a zone, or of none, unless it was the last thing that was logged.
+func (d *Daemon) sayOnce(z *zone, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if z == nil {
+		z = d.zones[0]
+	}
+	if z.said != text {
+		z.said = text
+		d.say("%s", text)
+	}
+}
+
+// said is a record in words.
+func said(w dns.Writer) string {
+	if w.Epoch == 0 {
+		return "in no epoch"
+	}
+	return w.String()
+}
+
+func at(server netip.Addr) netip.AddrPort { return netip.AddrPortFrom(server, port) }
+
+// step makes the next step of each zone. Changes of roles are one for all zones: named reads its configuration once.
+func (d *Daemon) step(ctx context.Context) (moved bool, err error) {
+	actions := map[*zone]Action{}
+	roles := map[string]named.Role{}
+	for _, z := range d.zones {
+		d.mu.Lock()
+		view, loaded := z.view, z.loaded
+		d.mu.Unlock()
+		if !loaded {
+			continue
+		}
+		a := Decide(view)
+		actions[z] = a
+		if a.Role != view.Role {
+			roles[z.name] = a.Role
+			d.say("%s: becomes %s: %s", z.name, a.Role, a.Why)
+		} else {
+			d.sayOnce(z, "%s: is %s, %s: %s", z.name, view.Role, said(view.Mine.Record), a.Why)
+		}
+	}
+	if len(roles) > 0 {
+		return true, d.become(ctx, roles)
+	}
+	var errs []error
+	for _, z := range slices.DeleteFunc(slices.Clone(d.zones), func(z *zone) bool { return actions[z].Role == "" }) {
+		done, err := d.make(ctx, z, actions[z])
+		moved = moved || done
+		errs = append(errs, err)
+	}
+	return moved, errors.Join(errs...)
+}
+
+// make makes the part of a step that is none of roles.
+func (d *Daemon) make(ctx context.Context, z *zone, a Action) (bool, error) {
+	switch {
+	case a.Swap != nil:
+		return true, d.swap(ctx, z, *a.Swap, a.Why)
+	case a.Write != nil:
+		return true, d.write(ctx, z, *a.Write, a.Why)
+	}
+	return false, errors.Join(d.settle(ctx, z), d.fetch(ctx, z))
+}

@@ -1,0 +1,225 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	pairs "debvisor/internal/dns"
+	"debvisor/internal/dns/named"
+	"debvisor/internal/dns/update"
+	"debvisor/internal/host"
+
+	"github.com/miekg/dns"
+)
+
+// jump is by how much taking over raises the serial, so that no serial means two things: who wrote before may have gone on
+// for a while, but not for a million changes.
+const jump = 1 << 20
+
+// ttl of the records that say who writes: whoever caches them must not for long.
+const ttl = 1
+
+// become gives zones new roles: in the configuration first, then in named. Where that fails, the roles are as they were.
+func (d *Daemon) become(ctx context.Context, new map[string]named.Role) error {
+	for _, z := range d.zones {
+		if err := d.keepOwn(ctx, z, new[z.name]); err != nil {
+			return err
+		}
+	}
+	lock, err := named.Lock(ctx, d.host)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	roles, err := named.Roles(d.host)
+	if err != nil {
+		return err
+	}
+	maps.Copy(roles, new)
+	changes, err := named.PlanRoles(ctx, d.host, roles)
+	if err != nil {
+		return err
+	}
+	for zone, role := range new {
+		changes = append(changes, audit(fmt.Sprintf("%s becomes %s", zone, role)))
+	}
+	if err := d.host.Apply(ctx, changes); err != nil {
+		return err
+	}
+	return d.forward(ctx, new)
+}
+
+// forward sees to it that no zone went back when it changed its type: named reads it again from its file and journal.
+func (d *Daemon) forward(ctx context.Context, zones map[string]named.Role) error {
+	for _, z := range d.zones {
+		if zones[z.name] == "" || z.view.Mine.Record.Epoch == 0 {
+			continue
+		}
+		serial, err := (&update.Client{}).Serial(ctx, at(d.settings.Self), z.name)
+		if err != nil {
+			return err
+		}
+		if !update.Newer(serial, z.view.Mine.Serial) {
+			return fmt.Errorf("%s went back from serial %d to %d when it became %s", z.name, z.view.Mine.Serial, serial, zones[z.name])
+		}
+	}
+	return nil
+}
+
+// swap has the arbiter replace what it was seen to hold. That it holds something else meanwhile is seen by the next look.
+func (d *Daemon) swap(ctx context.Context, z *zone, next pairs.Writer, why string) error {
+	name := arbiterName(z.name)
+	old := update.None(name, dns.TypeTXT)
+	was := "nothing"
+	if v := z.view.Arbiter.Record; v.Epoch > 0 {
+		old, was = update.Exactly(text(name, v.String()))[0], v.String()
+	}
+	keys, err := transferKeys(d.host)
+	if err != nil {
+		return err
+	}
+	err = withKeys(keys, func(c *update.Client) error {
+		return c.Update(ctx, at(d.settings.Arbiter), pairs.ArbiterZone, []dns.RR{old},
+			[]dns.RR{update.DeleteAll(name, dns.TypeTXT), text(name, next.String())})
+	})
+	if err != nil {
+		return fmt.Errorf("%s: have the arbiter replace %q by %q: %w", z.name, was, next, err)
+	}
+	d.say("%s: the arbiter has %s: %s", z.name, next, why)
+	return nil
+}
+
+// write writes the record of who writes. When the writer changes, serials are left out, and what was taken over is said.
+func (d *Daemon) write(ctx context.Context, z *zone, next pairs.Writer, why string) error {
+	c, err := d.session()
+	if err != nil {
+		return err
+	}
+	name := pairs.WriterLabel + "." + z.name
+	old := update.None(name, dns.TypeTXT)
+	if w := z.view.Mine.Record; w.Epoch > 0 {
+		old = update.Exactly(text(name, w.String()))[0]
+	}
+	changes := []dns.RR{update.DeleteAll(name, dns.TypeTXT), text(name, next.String())}
+	if w := z.view.Mine.Record; w.Epoch > 0 && w.Writer != next.Writer && next.Writer == d.settings.Self {
+		more, err := d.leap(ctx, c, z, next, w.Epoch)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, more...)
+	}
+	if err := c.Update(ctx, at(d.settings.Self), z.name, []dns.RR{old}, changes); err != nil {
+		return fmt.Errorf("%s: write %q: %w", z.name, next, err)
+	}
+	d.say("%s: %s: %s", z.name, next, why)
+	return d.host.Apply(ctx, []host.Change{audit(fmt.Sprintf("%s %s: %s", z.name, next, why))})
+}
+
+// leap are the changes of taking over: a serial far ahead, and from which one.
+func (d *Daemon) leap(ctx context.Context, c *update.Client, z *zone, next pairs.Writer, epoch uint32) ([]dns.RR, error) {
+	m, err := c.Query(ctx, at(d.settings.Self), z.name, dns.TypeSOA)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.Answer {
+		if soa, ok := r.(*dns.SOA); ok {
+			from := taken{Epoch: next.Epoch, After: epoch, Serial: soa.Serial}
+			soa.Serial += jump
+			if next.Epoch-epoch >= forcedEpochs {
+				soa.Serial += jump // the other may have taken over from the same serial
+			}
+			return []dns.RR{soa, update.DeleteAll(takenName(z.name), dns.TypeTXT), text(takenName(z.name), from.String())}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no SOA", z.name)
+}
+
+// session is a client with the key of this machine's named.
+func (d *Daemon) session() (*update.Client, error) {
+	k, err := readSessionKey(d.host)
+	return &update.Client{Key: k}, err
+}
+
+func text(name, value string) dns.RR {
+	return &dns.TXT{Hdr: dns.RR_Header{Name: dns.Fqdn(name), Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: ttl}, Txt: []string{value}}
+}
+
+// taken is what a server took over from, as it is kept in the zone below the record of who writes: up to this serial it has
+// everything that the epoch before had.
+type taken struct{ Epoch, After, Serial uint32 }
+
+func (t taken) String() string {
+	return fmt.Sprintf("epoch=%d after=%d serial=%d", t.Epoch, t.After, t.Serial)
+}
+
+func takenName(zone string) string { return "from." + pairs.WriterLabel + "." + zone }
+
+func takenOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone string) (t taken, err error) {
+	m, err := c.Query(ctx, server, takenName(zone), dns.TypeTXT)
+	if err != nil {
+		return t, err
+	}
+	for _, r := range m.Answer {
+		if txt, ok := r.(*dns.TXT); ok {
+			return parseTaken(strings.Join(txt.Txt, ""))
+		}
+	}
+	return t, nil
+}
+
+func parseTaken(text string) (t taken, err error) {
+	fields := strings.Fields(text)
+	if len(fields) != 3 {
+		return t, fmt.Errorf("%q does not say what was taken over", text)
+	}
+	for i, into := range []*uint32{&t.Epoch, &t.After, &t.Serial} {
+		_, number, _ := strings.Cut(fields[i], "=")
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil {
+			return taken{}, fmt.Errorf("%q does not say what was taken over: %w", text, err)
+		}
+		*into = uint32(n)
+	}
+	return t, nil
+}
+
+// fetch has named ask the peer for a zone that it should have got by itself, and take it whatever the serial when the peer's
+// record is later and its serial is not.
+func (d *Daemon) fetch(ctx context.Context, z *zone) error {
+	v := z.view
+	later := Later(v.Theirs.Record, v.Mine.Record)
+	ahead := v.Theirs.Serial != v.Mine.Serial && update.Newer(v.Theirs.Serial, v.Mine.Serial)
+	if v.Role != named.Secondary || v.Sees != Answers || !later && !ahead {
+		d.want([]*zone{z}, func(z *zone) { z.behind = time.Time{} })
+		return nil
+	}
+	if z.behind.IsZero() {
+		d.want([]*zone{z}, func(z *zone) { z.behind = time.Now() })
+	}
+	if time.Since(z.behind) < 2*pollEvery || time.Since(z.refreshed) < time.Second {
+		return nil
+	}
+	z.refreshed = time.Now()
+	how := "refresh"
+	if later && (!ahead || time.Since(z.behind) > 5*time.Second) {
+		how = "retransfer"
+	}
+	d.sayOnce(z, "%s: has serial %d and the peer has %d: rndc %s", z.name, v.Mine.Serial, v.Theirs.Serial, how)
+	return d.host.Apply(ctx, []host.Change{host.Exec{Cmd: host.Cmd{Args: []string{"rndc", how, z.name}}}})
+}
+
+const auditPath = "/var/log/debvisor/audit.log"
+
+// audit is a line in the machine's log of what was done.
+func audit(what string) host.Change {
+	line := fmt.Sprintf(`{"time":%q,"action":"dns pair","what":%q}`, time.Now().UTC().Format(time.RFC3339), what)
+	return host.Append{Path: auditPath, Mode: 0o640, Line: line}
+}
+
+var errNotRunning = errors.New("debvisor-dns-pair.service does not run: sudo systemctl start debvisor-dns-pair")

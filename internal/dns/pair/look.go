@@ -1,0 +1,182 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	pairs "debvisor/internal/dns"
+	"debvisor/internal/dns/named"
+	"debvisor/internal/dns/update"
+	"debvisor/internal/host"
+	"debvisor/internal/tsig"
+
+	"github.com/miekg/dns"
+)
+
+// look sees what each zone is here, at the peer and at the arbiter.
+func (d *Daemon) look(ctx context.Context) error {
+	roles, err := named.Roles(d.host)
+	if err != nil {
+		return err
+	}
+	keys, err := transferKeys(d.host)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	for _, z := range d.zones {
+		all.Go(func() { d.lookAt(ctx, z, keys, roles[z.name]) })
+	}
+	all.Wait()
+	return nil
+}
+
+// lookAt asks for a zone. This server is asked last, so that what it shows is not older than what is known of the others.
+func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role named.Role) {
+	v := z.view
+	var all sync.WaitGroup
+	var took taken
+	if v.Peer.IsValid() {
+		all.Go(func() { took = v.seePeer(ctx, z, keys) })
+	}
+	if v.Arbiter.Used {
+		all.Go(func() { v.Arbiter.Record, v.Arbiter.Known = d.judgement(ctx, z, keys) })
+	}
+	all.Wait()
+	mine, err := copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name)
+	var refused *update.RcodeError
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v.Leave, v.Promote = z.leave, z.promote
+	if v.Mine, v.Role = mine, role; v.Role == "" {
+		v.Role = named.Secondary
+	}
+	if !v.Peer.IsValid() {
+		v.Role = named.Primary
+	}
+	if v.Role != z.view.Role {
+		z.since = time.Now()
+	}
+	if v.Sees == Answers {
+		z.seen, z.took = time.Now(), took
+	}
+	z.view, z.loaded = v, err == nil || errors.As(err, &refused) // a named without the zone is one that answers
+}
+
+// seePeer asks the peer for a zone. The fields of z that it needs are those that only lookAt changes.
+func (v *View) seePeer(ctx context.Context, z *zone, keys []tsig.Key) (took taken) {
+	var theirs Copy
+	err := withKeys(keys, func(c *update.Client) (err error) {
+		if theirs, err = copyOf(ctx, c, at(v.Peer), z.name); err == nil && theirs.Record.Epoch > 0 {
+			took, err = takenOf(ctx, c, at(v.Peer), z.name)
+		}
+		return err
+	})
+	var refused *update.RcodeError
+	v.Alive = err == nil || errors.As(err, &refused)
+	switch {
+	case err == nil:
+		v.Theirs, v.Sees = theirs, Answers
+	case time.Since(z.seen) > silentAfter:
+		v.Sees = Silent
+	default:
+		v.Sees = Quiet
+	}
+	return took
+}
+
+// copyOf asks a server for its copy of a zone: the serial first, so that the record is not older than it.
+func copyOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone string) (found Copy, err error) {
+	if found.Serial, err = c.Serial(ctx, server, zone); err != nil {
+		return Copy{}, err
+	}
+	w, err := c.Writer(ctx, server, zone)
+	if w != nil {
+		found.Record = *w
+	}
+	return found, err
+}
+
+// judgement is the arbiter's record of a zone.
+func (d *Daemon) judgement(ctx context.Context, z *zone, keys []tsig.Key) (w pairs.Writer, known bool) {
+	err := withKeys(keys, func(c *update.Client) error {
+		m, err := c.Query(ctx, at(d.settings.Arbiter), arbiterName(z.name), dns.TypeTXT)
+		if err != nil {
+			return err
+		}
+		if !m.Authoritative {
+			return fmt.Errorf("%s does not have the zone %s", d.settings.Arbiter, pairs.ArbiterZone)
+		}
+		for _, r := range m.Answer {
+			if txt, ok := r.(*dns.TXT); ok {
+				w, err = pairs.ParseWriter(strings.Join(txt.Txt, ""))
+			}
+		}
+		return err
+	})
+	return w, err == nil
+}
+
+func arbiterName(zone string) string { return zone + "." + pairs.ArbiterZone }
+
+// transferKeys are the keys that servers ask each other with, the one in use first.
+func transferKeys(h *host.Host) ([]tsig.Key, error) {
+	all, err := tsig.ServerKeys(h)
+	if err != nil {
+		return nil, err
+	}
+	active, err := tsig.ReadActive(h)
+	if err != nil {
+		return nil, err
+	}
+	keys := all[tsig.Transfer]
+	current, ok := active.Current(keys)
+	if !ok {
+		return nil, fmt.Errorf("%s holds no key: %w", tsig.TransferPath, named.ErrNoKeys)
+	}
+	rest := slices.DeleteFunc(slices.Clone(keys), func(k tsig.Key) bool { return k == current })
+	return append([]tsig.Key{current}, rest...), nil
+}
+
+// withKeys asks with one key after the other, until one is known to the server: in a rotation the two differ for a while.
+func withKeys(keys []tsig.Key, ask func(*update.Client) error) (err error) {
+	for _, k := range keys {
+		err = ask(&update.Client{Key: k, Timeout: peerWait})
+		var unknown *update.KeyError
+		if !errors.As(err, &unknown) {
+			return err
+		}
+	}
+	return err
+}
+
+// sessionKey is the key that named makes at each start for programs on its own machine.
+type sessionKey struct{ name, secret string }
+
+func (k sessionKey) Name() string     { return k.name }
+func (k sessionKey) Secret() string   { return k.secret }
+func (k sessionKey) String() string   { return k.name }
+func (k sessionKey) GoString() string { return k.name }
+
+const sessionPath = "/run/named/session.key"
+
+var sessionFormat = regexp.MustCompile(`^key "([a-z.-]+)" \{\s*algorithm hmac-sha256;\s*secret "([A-Za-z0-9+/=]+)";\s*\};\s*$`)
+
+func readSessionKey(h *host.Host) (sessionKey, error) {
+	data, err := h.ReadFile(sessionPath)
+	if err != nil {
+		return sessionKey{}, err
+	}
+	m := sessionFormat.FindSubmatch(data)
+	if m == nil {
+		return sessionKey{}, fmt.Errorf("%s is not a key as named writes it", sessionPath)
+	}
+	return sessionKey{string(m[1]), string(m[2])}, nil
+}

@@ -1,0 +1,160 @@
+package dnspair
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"debvisor/internal/dns/update"
+	"debvisor/internal/host"
+	"debvisor/internal/tsig"
+)
+
+// clientEnv has the test's own program be the client: a client sends from several goroutines, and a network namespace is a
+// thread's.
+const clientEnv = "DEBVISOR_TEST_DNS_CLIENT"
+
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(clientEnv); spec != "" {
+		if err := beClient(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// beClient registers 20 names a second until its standard input ends, each until it is acknowledged, and prints each that was,
+// with the milliseconds since the one before. The key is in the directory spec, as on a node.
+func beClient(spec string) error {
+	dir, prefix, _ := strings.Cut(spec, " ")
+	key, err := tsig.ClientKey(&host.Host{Root: dir, Runner: host.System{}}, tsig.Node)
+	if err != nil {
+		return err
+	}
+	owner, err := update.IdentityOf("0123456789abcdef0123456789abcdef")
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		bufio.NewReader(os.Stdin).ReadString('\n')
+		close(ended)
+	}()
+	c := &update.Client{Servers: []netip.AddrPort{at(1), at(2)}, Key: key, Timeout: 500 * time.Millisecond}
+	last := time.Now()
+	for n := 0; ; n++ {
+		name := fmt.Sprintf("%s%d", prefix, n)
+		change := update.Change{Add: true, Name: name + ".debvisor.local", Addresses: []netip.Addr{address(n)}, Owner: owner, NoPTR: true}
+		for acknowledged := false; !acknowledged; {
+			select {
+			case <-ended:
+				return nil
+			default:
+			}
+			ctx, stop := context.WithTimeout(context.Background(), 3*time.Second)
+			outcomes, err := c.Apply(ctx, change)
+			stop()
+			if acknowledged = err == nil && outcomes[0].Err() == nil; !acknowledged {
+				time.Sleep(20 * time.Millisecond)
+				if err == nil {
+					err = outcomes[0].Err()
+				}
+				fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), err)
+			}
+		}
+		fmt.Println(name, time.Since(last).Milliseconds())
+		time.Sleep(time.Until(last.Add(50 * time.Millisecond)))
+		last = time.Now()
+	}
+}
+
+func address(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}) }
+
+// client is one that runs.
+type client struct {
+	process *host.Process
+	end     func() error
+	mu      sync.Mutex
+	acked   []string
+	gap     int // the longest, in milliseconds, since it was looked at
+	stderr  strings.Builder
+}
+
+func (p *pair) client(t *testing.T, prefix string) *client {
+	t.Helper()
+	c := &client{}
+	in, out := make(chan struct{}), &lines{each: c.line}
+	env := []string{clientEnv + "=" + p.servers[0].root + " " + prefix}
+	var err error
+	c.process, err = host.Start(t.Context(), host.Cmd{Args: []string{"ip", "netns", "exec", p.outside, os.Args[0]}, Env: env}, host.Streams{In: blocked(in), Out: out, Err: &c.stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.end = sync.OnceValue(func() error {
+		close(in)
+		return c.process.Wait()
+	})
+	t.Cleanup(func() { c.end() })
+	return c
+}
+
+// blocked is a reader that ends when the channel is closed.
+type blocked chan struct{}
+
+func (b blocked) Read([]byte) (int, error) {
+	<-b
+	return 0, io.EOF
+}
+
+type lines struct {
+	each func(string)
+	part string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.part += string(p)
+	for {
+		line, rest, found := strings.Cut(l.part, "\n")
+		if !found {
+			return len(p), nil
+		}
+		l.each(line)
+		l.part = rest
+	}
+}
+
+func (c *client) line(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var name string
+	var ms int
+	if _, err := fmt.Sscan(line, &name, &ms); err == nil {
+		c.acked = append(c.acked, name)
+		c.gap = max(c.gap, ms)
+	}
+}
+
+// count is how many were acknowledged so far.
+func (c *client) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.acked)
+}
+
+// longest is the longest time without an acknowledgement since it was asked last.
+func (c *client) longest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gap := c.gap
+	c.gap = 0
+	return time.Duration(gap) * time.Millisecond
+}
