@@ -50,8 +50,6 @@ func (r *run) view(ctx context.Context, zone string) (view, error) {
 	for _, server := range slices.Clone(r.servers) {
 		w, err := r.Writer(ctx, server, zone)
 		switch {
-		case permanent(err):
-			return view{}, err
 		case err != nil:
 			errs = append(errs, err)
 		case w == nil:

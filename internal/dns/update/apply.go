@@ -47,6 +47,7 @@ func (c *Client) Plan(ctx context.Context, changes ...Change) ([]Outcome, error)
 	if err != nil {
 		return nil, err
 	}
+	r.asks = true
 	for len(r.todo) > 0 {
 		now := r.ready()
 		for zone, items := range r.located(ctx, now) {
@@ -84,6 +85,7 @@ type run struct {
 	outcomes []Outcome
 	todo     []*item
 	servers  []netip.AddrPort // the one that answered last comes first
+	asks     bool             // nothing is assumed that an update would tell
 }
 
 func (c *Client) start(changes []Change) (*run, error) {

@@ -22,6 +22,7 @@ type item struct {
 	owner   Identity
 	zone    string // that the name is in, once it is known
 	used    bool   // there is something at the name, or may be
+	assumed bool   // the zone was not asked for, and is right only if the name is not used
 	removed []netip.Addr
 
 	tries     int       // updates that were not made since something was not as it looked
@@ -59,7 +60,12 @@ func (it *item) pointer(target string) *dns.PTR {
 }
 
 // again has an item tried in the next round, which reads what there is by then: the last try may have done its work unseen.
-func (it *item) again(err error) { it.trouble, it.used = err, true }
+func (it *item) again(err error) {
+	it.trouble, it.used = err, true
+	if it.assumed {
+		it.zone, it.assumed = "", false
+	}
+}
 
 func (it *item) finish(result Result, err error) {
 	why := ""

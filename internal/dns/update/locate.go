@@ -21,6 +21,59 @@ var errNotServed = errors.New("it has no zone of this name")
 // name: no zone is assumed to be as long as an address's octets. At a reverse name an alias is followed (RFC 2317).
 func (r *run) located(ctx context.Context, items []*item) map[string][]*item {
 	unknown := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.zone != "" })
+	first, siblings := unknown, []*item(nil)
+	if !r.asks {
+		first, siblings = split(unknown)
+	}
+	r.locateAll(ctx, first)
+	r.locateAll(ctx, assume(first, siblings))
+	zones := map[string][]*item{}
+	for _, it := range items {
+		if it.zone != "" && !it.finished {
+			zones[it.zone] = append(zones[it.zone], it)
+		}
+	}
+	return zones
+}
+
+// split is what must be asked for, and names that are to be added beside one of those.
+func split(items []*item) (first, siblings []*item) {
+	seen := map[string]bool{}
+	for _, it := range items {
+		if above := parent(it.name); it.add && !it.used && seen[above] {
+			siblings = append(siblings, it)
+		} else {
+			seen[above] = true
+			first = append(first, it)
+		}
+	}
+	return first, siblings
+}
+
+// assume gives names that are right below a zone that was found to that zone, without asking, and returns the others. If a
+// name is not used, as its update will demand, it is no other zone's and no alias: those are records at the name.
+func assume(found, siblings []*item) (others []*item) {
+	zones := map[string]bool{}
+	for _, it := range found {
+		zones[it.zone] = true
+	}
+	for _, it := range siblings {
+		if above := parent(it.name); zones[above] {
+			it.zone, it.assumed = above, true
+		} else {
+			others = append(others, it)
+		}
+	}
+	return others
+}
+
+func parent(name string) string {
+	_, above, _ := strings.Cut(name, ".")
+	return above
+}
+
+// locateAll asks one server after the other.
+func (r *run) locateAll(ctx context.Context, unknown []*item) {
 	errs := map[*item][]error{}
 	for _, server := range slices.Clone(r.servers) {
 		if unknown = r.locate(ctx, server, unknown, errs); len(unknown) == 0 {
@@ -30,13 +83,6 @@ func (r *run) located(ctx context.Context, items []*item) map[string][]*item {
 	for _, it := range unknown {
 		it.notLocated(errs[it])
 	}
-	zones := map[string][]*item{}
-	for _, it := range items {
-		if it.zone != "" && !it.finished {
-			zones[it.zone] = append(zones[it.zone], it)
-		}
-	}
-	return zones
 }
 
 // notLocated ends an item that no server has a zone for. While one has not answered, that is not known.
@@ -53,8 +99,11 @@ func (it *item) notLocated(errs []error) {
 	}
 }
 
-// permanent reports whether no further try will do: the server does not accept the key.
+// permanent reports whether no further try will do: no server that was asked accepts the key.
 func permanent(err error) bool {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(all.Unwrap(), func(err error) bool { return !permanent(err) })
+	}
 	var key *KeyError
 	return errors.As(err, &key)
 }

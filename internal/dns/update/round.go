@@ -108,6 +108,8 @@ func (r *run) deliver(ctx context.Context, v view, steps []*step) []*item {
 		return items
 	case !errors.As(err, &answer):
 		fail(items, err) // that a server is silent does not say that it did nothing: the next round reads first
+	case answer.prerequisite() && slices.ContainsFunc(items, func(it *item) bool { return it.assumed }):
+		fail(items, answer) // some may be ours already: to read is quicker than to find out which
 	case len(steps) > 1 && (answer.prerequisite() || answer.Rcode == refused):
 		half := len(steps) / 2
 		return append(r.deliver(ctx, v, steps[:half]), r.deliver(ctx, v, steps[half:])...)
