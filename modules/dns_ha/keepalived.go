@@ -20,9 +20,10 @@ const (
 	keepalivedPending = named.RunDir + "/keepalived.pending"
 )
 
-var password = regexp.MustCompile(`(?m)^\s*auth_pass\s+"?([^\s"]+)`)
+var password = regexp.MustCompile(`(?m)^\s*(?:auth_pass|password)\s+"?([^\s"]+)`)
 
-// keepalivedSecrets keeps passwords out of what keepalived says is wrong.
+// keepalivedSecrets keeps passwords out of what keepalived says is wrong. The whole text is no secret to the runtime: it would
+// take every word of it out of what keepalived says.
 func keepalivedSecrets(t *ansible.Task, conf string) {
 	for _, found := range password.FindAllStringSubmatch(conf, -1) {
 		t.Secret(found[1])

@@ -33,7 +33,7 @@ type params struct {
 	Names          map[string]string            `param:"names"`
 	Options        string                       `param:"options,required_if=state:present"`
 	Local          string                       `param:"local,required_if=state:present"`
-	Keepalived     string                       `param:"keepalived,no_log"`
+	Keepalived     string                       `param:"keepalived"`
 	Firewall       string                       `param:"firewall"`
 	OtherKeys      map[string]map[string]string `param:"other_keys"`
 }
