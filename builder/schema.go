@@ -17,7 +17,7 @@ type object map[string]any
 
 // values are those of a field that has few, by the path of the field in a document.
 var values = map[string][]string{
-	"storage.profile":     config.Profiles,
+	"storage.profile":     config.Profiles(),
 	"addons[]":            config.Addons,
 	"install.after":       {"reboot", "poweroff", "nothing"},
 	"network.ipv4.method": {"dhcp", "static", "none"},

@@ -273,7 +273,7 @@ func (a Address) checkStatic(r *report.Report, path string, family func(netip.Ad
 }
 
 func (s Storage) check(r *report.Report) {
-	oneOf(r, "storage.profile", s.Profile, Profiles)
+	oneOf(r, "storage.profile", s.Profile, Profiles())
 	if s.System.Count > 1 || s.System.Count < 0 {
 		r.Add("storage.system.count", "", "the system is on exactly one disk")
 	}

@@ -193,7 +193,7 @@ func (img *Image) checkEditions(r *report.Report, files fs.FS) {
 func (e Edition) checkProfile(r *report.Report, at, name string) {
 	p, err := ProfileByName(name)
 	if err != nil {
-		oneOf(r, at, name, Profiles)
+		oneOf(r, at, name, Profiles())
 		return
 	}
 	for _, list := range p.Packages {

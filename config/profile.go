@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"sync"
 
 	"debvisor/internal/disk"
 	"debvisor/internal/report"
@@ -26,8 +27,9 @@ type ProfileDisks struct {
 //go:embed profiles.yaml
 var profilesText []byte
 
-// profiles is the embedded list; a test holds that it is good, so it is read without an error here.
-var profiles = func() []Profile {
+// profiles is the embedded list; a test holds that it is good, so it is read without an error here. It is read when somebody
+// asks: a node's command that does not would spend more time on it than on what it does.
+var profiles = sync.OnceValue(func() []Profile {
 	var file struct {
 		Profiles []Profile `yaml:"profiles"`
 	}
@@ -35,24 +37,24 @@ var profiles = func() []Profile {
 		panic(err)
 	}
 	return file.Profiles
-}()
+})
 
 // Profiles are the names of the storage profiles, the guided installer's default first.
-var Profiles = func() []string {
+func Profiles() []string {
 	var names []string
-	for _, p := range profiles {
+	for _, p := range profiles() {
 		names = append(names, p.Name)
 	}
 	return names
-}()
+}
 
 // ProfileByName is the definition of a profile; an unknown name is an error.
 func ProfileByName(name string) (Profile, error) {
-	i := slices.IndexFunc(profiles, func(p Profile) bool { return p.Name == name })
+	i := slices.IndexFunc(profiles(), func(p Profile) bool { return p.Name == name })
 	if i < 0 {
 		return Profile{}, fmt.Errorf("storage profile %q is unknown", name)
 	}
-	return profiles[i], nil
+	return profiles()[i], nil
 }
 
 // Takes reports whether the profile takes a disk of this kind when no rule names its disks.

@@ -8,10 +8,10 @@ import (
 )
 
 func TestProfilesAreTheDocumentedOnes(t *testing.T) {
-	if want := []string{"usb-zfs", "zfs", "ceph", "mixed"}; !slices.Equal(Profiles, want) {
-		t.Errorf("got %v, want %v", Profiles, want)
+	if want := []string{"usb-zfs", "zfs", "ceph", "mixed"}; !slices.Equal(Profiles(), want) {
+		t.Errorf("got %v, want %v", Profiles(), want)
 	}
-	for _, p := range profiles {
+	for _, p := range profiles() {
 		if p.Summary == "" || p.Disks.Least < 1 || len(p.Packages) == 0 {
 			t.Errorf("%s is not whole: %+v", p.Name, p)
 		}
@@ -26,7 +26,7 @@ func TestProfilesAreTheDocumentedOnes(t *testing.T) {
 func TestOnlyTheUSBProfileTakesRemovableDisks(t *testing.T) {
 	yes := true
 	stick, fixed := disk.Disk{Removable: &yes}, disk.Disk{Transport: "sata"}
-	for _, p := range profiles {
+	for _, p := range profiles() {
 		if usb := p.Name == "usb-zfs"; p.Takes(stick) != usb || p.Takes(disk.Disk{Transport: "usb"}) != usb || p.Takes(fixed) == usb {
 			t.Errorf("%s takes the wrong disks", p.Name)
 		}

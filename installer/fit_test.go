@@ -27,7 +27,7 @@ func decided(t *testing.T, files string, change func(*config.Node)) (*Plan, erro
 	a.Node.Storage.Wipe = []string{"S3Z8NX0K1"}
 	a.Node.Storage.Profile = "ceph"
 	change(a.Node)
-	image := &manifest.Manifest{Edition: "minimal", Profiles: config.Profiles}
+	image := &manifest.Manifest{Edition: "minimal", Profiles: config.Profiles()}
 	return (&Installer{Live: m.Host}).decide(a, image, disk.Facts{Disks: fixture(t)}, true)
 }
 

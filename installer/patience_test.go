@@ -83,7 +83,7 @@ func TestADiskThatShowsUpLateIsTaken(t *testing.T) {
 		a := answers(t, ">=1GiB", "")
 		a.Node.Storage.System.Match = disk.Match{Serial: disk.Pattern(c.serial)}
 		p, err := in.planPatiently(t.Context(), func() (*Plan, error) {
-			return in.decide(a, &manifest.Manifest{Profiles: config.Profiles}, disk.Facts{Disks: disks}, true)
+			return in.decide(a, &manifest.Manifest{Profiles: config.Profiles()}, disk.Facts{Disks: disks}, true)
 		})
 		if !errors.Is(err, c.want) || (err == nil) != (p != nil) || clock.waited != c.waited {
 			t.Errorf("%s: %v, waited %s", c.name, err, clock.waited)

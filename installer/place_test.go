@@ -66,7 +66,7 @@ func FuzzParseLayouts(f *testing.F) {
 func TestOnlyAPlanForThisMachineIsHeldAgainstIt(t *testing.T) {
 	m := hosttest.New(t, place+"-- proc/self/mountinfo --\n-- proc/swaps --\n")
 	b := &bench{t: t, dir: m.Root, out: &bytes.Buffer{}}
-	text, err := (&manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles,
+	text, err := (&manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles(),
 		Files: map[string]manifest.File{manifest.Payload: {Size: 1, SHA256: strings.Repeat("0", 64)}}}).JSON()
 	b.must(err)
 	medium := filepath.Join(m.Root, "medium")

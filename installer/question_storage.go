@@ -28,11 +28,11 @@ func storageQuestions(s State) []Question {
 }
 
 func profileQuestion(s State) Question {
-	q := Question{Path: "storage.profile", Title: "Storage profile", Kind: One, Default: or(s.Node.Storage.Profile, config.Profiles[0]),
+	q := Question{Path: "storage.profile", Title: "Storage profile", Kind: One, Default: or(s.Node.Storage.Profile, config.Profiles()[0]),
 		Help:  "recorded; this version does not provision storage yet",
 		Check: func(a string) error { return s.serves(a, s.most) },
 		set:   func(n *config.Node, a string) { n.Storage.Profile = a }}
-	for _, name := range config.Profiles {
+	for _, name := range config.Profiles() {
 		if slices.Contains(s.Profiles, name) {
 			q.Options = append(q.Options, Option{name, s.profileLine(name)})
 		}

@@ -28,7 +28,7 @@ func fixture(t *testing.T) []disk.Disk {
 }
 
 func begin(t *testing.T) State {
-	return State{Disks: fixture(t), Profiles: config.Profiles, Cards: []Card{{"enp1s0", "52:54:00:00:00:01", true}, {"enp2s0", "52:54:00:00:00:02", false}}}
+	return State{Disks: fixture(t), Profiles: config.Profiles(), Cards: []Card{{"enp1s0", "52:54:00:00:00:01", true}, {"enp2s0", "52:54:00:00:00:02", false}}}
 }
 
 // walk answers by path, takes the default elsewhere, and lists what was asked.

@@ -135,7 +135,7 @@ func (b *bench) medium() string {
 	payload := filepath.Join(medium, manifest.Payload)
 	b.must(os.MkdirAll(filepath.Dir(payload), 0o755))
 	b.run("mksquashfs", tree, payload, "-quiet", "-no-progress")
-	m := manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles, Files: map[string]manifest.File{manifest.Payload: b.fileOf(payload)}}
+	m := manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles(), Files: map[string]manifest.File{manifest.Payload: b.fileOf(payload)}}
 	text, err := m.JSON()
 	b.must(err)
 	b.write(filepath.Join(medium, manifest.Path), text)

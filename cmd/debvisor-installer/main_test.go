@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 func medium(dir string) error {
 	payload := []byte("not a squashfs, but signed")
 	sum := sha256.Sum256(payload)
-	m := manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles[1:],
+	m := manifest.Manifest{Version: "1.0", Edition: "minimal", BuildID: "0123abcd", Profiles: config.Profiles()[1:],
 		Files: map[string]manifest.File{manifest.Payload: {Size: int64(len(payload)), SHA256: hex.EncodeToString(sum[:])}}}
 	text, err1 := m.JSON()
 	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
