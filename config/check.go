@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,11 +48,11 @@ func oneOf(r *report.Report, path, value string, allowed []string) {
 }
 
 var (
-	label   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	account = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	zone    = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
-	ifname  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,15}$`)
-	hash    = regexp.MustCompile(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
+	label   = lazily(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	account = lazily(`^[a-z_][a-z0-9_-]{0,31}$`)
+	zone    = lazily(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
+	ifname  = lazily(`^[A-Za-z0-9_.-]{1,15}$`)
+	hash    = lazily(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
 )
 
 func (h Identity) check(r *report.Report) {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -77,10 +76,10 @@ type Package struct {
 }
 
 var (
-	packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
-	shortName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
-	suiteName   = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
-	labelPrefix = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,22}$`) // 32 less "_" and 8 of the build id
+	packageName = lazily(`^[a-z0-9][a-z0-9+.-]+$`)
+	shortName   = lazily(`^[a-z0-9][a-z0-9-]*$`)
+	suiteName   = lazily(`^[a-z][a-z0-9-]*$`)
+	labelPrefix = lazily(`^[A-Z][A-Z0-9_]{0,22}$`) // 32 less "_" and 8 of the build id
 )
 
 // LoadImage reads and checks image.yaml and all package lists below files. The error has everything that is wrong.
