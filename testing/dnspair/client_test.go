@@ -60,7 +60,7 @@ func beClient(spec string) error {
 				return nil
 			default:
 			}
-			ctx, stop := context.WithTimeout(context.Background(), 3*time.Second)
+			ctx, stop := context.WithTimeout(context.Background(), time.Second)
 			outcomes, err := c.Apply(ctx, change)
 			stop()
 			if acknowledged = err == nil && outcomes[0].Err() == nil; !acknowledged {

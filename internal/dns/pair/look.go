@@ -43,7 +43,7 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	v := z.view
 	var all sync.WaitGroup
 	var took taken
-	if v.Peer.IsValid() {
+	if v.Peer.IsValid() && !(d.moved && v.Sees == Silent) { // going on alone is several steps, and each would wait for it
 		all.Go(func() { took = v.seePeer(ctx, z, keys) })
 	}
 	if v.Arbiter.Used {

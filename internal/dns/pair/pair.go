@@ -34,6 +34,7 @@ type Daemon struct {
 	host     *host.Host
 	settings dns.Server
 	log      io.Writer // a line for each thing that changes
+	moved    bool      // the last look led to a step
 	only     io.Closer // the lock that only one daemon has
 	mu       sync.Mutex
 	zones    []*zone
@@ -96,7 +97,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) decide(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := pollEvery
-		if d.tick(ctx) {
+		if d.moved = d.tick(ctx); d.moved {
 			pause = 10 * time.Millisecond
 		}
 		if err := notify("WATCHDOG=1"); err != nil {

@@ -1,0 +1,124 @@
+package pair
+
+import (
+	"strings"
+	"testing"
+
+	"debvisor/internal/dns"
+	"debvisor/internal/host/hosttest"
+)
+
+func TestTwoMissesAreAFaultAndFiveAnswersEndIt(t *testing.T) {
+	var got strings.Builder
+	var s health
+	for _, answer := range "yyyyyyynynnnyyyyyy" {
+		s.count(answer == 'y')
+		got.WriteByte(map[bool]byte{true: '+', false: '.'}[s.good])
+	}
+	// A single miss is none; after a fault it takes five answers in a row.
+	if want := "....++++++......++"; got.String() != want {
+		t.Errorf("got  %s\nwant %s", got.String(), want)
+	}
+}
+
+func TestWhatWasTakenOverIsReadAsItIsWritten(t *testing.T) {
+	want := taken{Epoch: 8, After: 7, Serial: 4_000_000_000}
+	if got, err := parseTaken(want.String()); got != want || err != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, wrong := range []string{"", "epoch=8 after=7", "epoch=8 after=7 serial=x", "epoch=8 after=7 serial=4294967296", "a b c d"} {
+		if got, err := parseTaken(wrong); err == nil {
+			t.Errorf("%q is read as %+v", wrong, got)
+		}
+	}
+}
+
+func FuzzParseTaken(f *testing.F) {
+	f.Add("epoch=8 after=7 serial=100")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseTaken(text)
+		if again, againErr := parseTaken(got.String()); err == nil && (again != got || againErr != nil) {
+			t.Errorf("%q is %+v, and then %+v", text, got, again)
+		}
+	})
+}
+
+const zoneText = `debvisor.local. 300 IN SOA ns1.debvisor.local. a.debvisor.local. 77 60 15 1209600 30
+debvisor.local. 300 IN NS ns1.debvisor.local.
+_writer.debvisor.local. 1 IN TXT "epoch=7 writer=192.0.2.1 members=192.0.2.1,192.0.2.2"
+from._writer.debvisor.local. 1 IN TXT "epoch=7 after=6 serial=70"
+web.debvisor.local. 300 IN A 192.0.2.20
+`
+
+func TestAKeptZoneIsItsRecordsWithoutWhatServersWrite(t *testing.T) {
+	c, err := parseZone("debvisor.local", zoneText)
+	if err != nil || c.serial != 77 || c.record.Epoch != 7 || len(c.order) != 2 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func FuzzParseZone(f *testing.F) {
+	f.Add(zoneText)
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := parseZone("debvisor.local", text); err == nil && len(c.records) > len(c.order) {
+			t.Errorf("%d records have %d places", len(c.records), len(c.order))
+		}
+	})
+}
+
+func TestTheSessionKeyIsReadAndNotPrinted(t *testing.T) {
+	m := hosttest.New(t, "-- run/named/session.key --\nkey \"local-ddns\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0\";\n};\n")
+	k, err := readSessionKey(m.Host)
+	if err != nil || k.Name() != "local-ddns" || k.Secret() != "c2VjcmV0" || strings.Contains(k.String()+k.GoString(), "c2V") {
+		t.Errorf("got %s, %v", k, err)
+	}
+	m = hosttest.New(t, "-- run/named/session.key --\nkey \"x\" { secret \"c2VjcmV0\"; };\n")
+	if _, err := readSessionKey(m.Host); err == nil || strings.Contains(err.Error(), "c2V") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An operator's promotion asks for force where something may be lost.
+func TestAPromotionIsRefusedWhereThePeerMayHaveMore(t *testing.T) {
+	w := newWorld(true, 0)
+	well := w.view(1)
+	well.Sees, well.Arbiter.Known, well.Arbiter.Record = Silent, true, well.Mine.Record
+	if why := well.Refusal(); why != "" {
+		t.Errorf("refused: %s", why)
+	}
+	for name, change := range map[string]func(*View){
+		"the peer answers":           func(v *View) { v.Sees = Answers },
+		"the peer was seen to go on": func(v *View) { v.Theirs.Record = record{3, 0, 1}.out() },
+		"not a member":               func(v *View) { v.Mine.Record = record{3, 0, 1}.out() },
+		"the arbiter is silent":      func(v *View) { v.Arbiter.Known = false },
+		"the arbiter let it go on":   func(v *View) { v.Arbiter.Record = record{3, 0, 1}.out() },
+	} {
+		v := well
+		change(&v)
+		if v.Refusal() == "" {
+			t.Errorf("%s: not refused", name)
+		}
+		v.Promote = Forced
+		if a := Decide(v); a.Swap == nil && a.Write == nil && a.Role == v.Role {
+			t.Errorf("%s: force does nothing: %+v", name, a)
+		}
+	}
+}
+
+func TestBirthWaitsForEverybodyWhoCouldKnowBetter(t *testing.T) {
+	well := View{Self: addresses[0], Peer: addresses[1], First: true, Alive: true, Role: "closed", Arbiter: Arbiter{Used: true, Known: true}}
+	if a := Decide(well); a.Write == nil || a.Write.Epoch != 1 {
+		t.Errorf("does not begin: %+v", a)
+	}
+	for name, change := range map[string]func(*View){
+		"the other one begins":          func(v *View) { v.First = false },
+		"the peer is silent":            func(v *View) { v.Alive = false },
+		"the arbiter is silent":         func(v *View) { v.Arbiter.Known = false },
+		"the arbiter knows of a writer": func(v *View) { v.Arbiter.Record = dns.Writer{Epoch: 5, Writer: addresses[1]} },
+	} {
+		v := well
+		if change(&v); Decide(v).Write != nil {
+			t.Errorf("%s, and the zone begins", name)
+		}
+	}
+}
