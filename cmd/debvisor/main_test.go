@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"debvisor": main, "debvisor-profile-summary.sh": main, "hostname-register.sh": main})
+	testscript.Main(m, map[string]func(){"debvisor": main, "debvisor-profile-summary.sh": main, "debvisor-vm-register.sh": main, "hostname-register.sh": main})
 }
 
 func TestScripts(t *testing.T) {

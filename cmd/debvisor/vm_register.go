@@ -18,7 +18,7 @@ func vmVerb() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "vm",
 		Short:   "the names of this host's guests",
-		Example: "  debvisor vm list\n  sudo debvisor vm register web 192.0.2.20",
+		Example: "  sudo debvisor vm list\n  sudo debvisor vm register web 192.0.2.20",
 	}, vmList(), vmReconcile(), vmRegister())
 }
 
@@ -102,7 +102,7 @@ this when libvirt starts or stops a guest, ` + guests.TimerUnit + ` each minute.
 			return err
 		}
 		if withdraw {
-			return errors.Join(r.Withdraw(c.Context()), nil)
+			return r.Withdraw(c.Context())
 		}
 		o := r.Watch(c.Context(), watch)
 		if o.Err == nil && o.Pending > 0 {

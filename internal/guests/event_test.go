@@ -183,3 +183,17 @@ ls -A ` + EventsDir + ` ` + RunDir, script}})
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// BenchmarkHook is what libvirt waits for each time that a guest starts or stops.
+func BenchmarkHook(b *testing.B) {
+	dir := b.TempDir()
+	script := filepath.Join(dir, "hook")
+	if err := errors.Join(os.Mkdir(dir+"/events", 0o700), os.WriteFile(script, []byte(strings.Replace(Hook, RunDir, dir, 1)), 0o755)); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := (host.System{}).Run(b.Context(), host.Cmd{Args: []string{script, "web", "started", "begin", "-"}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
