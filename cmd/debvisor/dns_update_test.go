@@ -142,12 +142,12 @@ func TestABatchIsToldOneByOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(code, " ", told)
-	if want := "4 {false [{add a.debvisor.test done} {add ns.debvisor.test not the owner} {add b.debvisor.test done}]}"; got != want {
+	if want := "4 {false [{add a.debvisor.test done} {add ns.debvisor.test refused} {add b.debvisor.test done}]}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	record, err := os.ReadFile(filepath.Join(n.root, auditPath))
 	lines := strings.Split(strings.TrimSpace(string(record)), "\n")
-	if err != nil || len(lines) != 3 || !strings.Contains(lines[1], `"result":"not the owner","why":"ns.debvisor.test: not the owner: `) {
+	if err != nil || len(lines) != 3 || !strings.Contains(lines[1], `"result":"refused","why":"ns.debvisor.test: refused: `) {
 		t.Errorf("the record is %s, %v", record, err)
 	}
 }
