@@ -14,9 +14,6 @@ import (
 	"debvisor/testing/lab"
 )
 
-// dnsPackages are what all tests of names have on their nodes, so that one tree does for them.
-var dnsPackages = []string{"bind9", "bind9-dnsutils", "keepalived", "dnsmasq"}
-
 // guestHost is a fleet whose node1 has guests and whose node2 is their name server.
 type guestHost struct{ *fleet }
 
