@@ -7,11 +7,12 @@ import (
 	"net/netip"
 
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 	"debvisor/internal/nft"
 )
 
 // AnswersPath is where an installed node keeps its answers.
-const AnswersPath = "/etc/debvisor/answers.yaml"
+const AnswersPath = names.Answers
 
 // Management are the networks that a node's answers name for managing it; none where it has no answers.
 func Management(h *host.Host) ([]netip.Prefix, error) {

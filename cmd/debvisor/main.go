@@ -60,7 +60,7 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.With(exit.Usage, fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
-	return group(cmd, healthVerb(), hostnameVerb(), firewallVerb(), blocklistVerb(), bootVerb(), profileVerb(), dnsVerb(), tsigVerb(), versionVerb(), vmVerb())
+	return group(cmd, answersVerb(), healthVerb(), hostnameVerb(), firewallVerb(), blocklistVerb(), bootVerb(), profileVerb(), dnsVerb(), tsigVerb(), versionVerb(), vmVerb())
 }
 
 // group is a command that has verbs; alone it explains itself, and anything that is not one of them is a usage error.

@@ -11,6 +11,9 @@ const (
 	ClusterName = "/usr/local/lib/debvisor/debvisor-cluster-name"
 )
 
+// Answers is where an installed node keeps its answers.
+const Answers = "/etc/debvisor/answers.yaml"
+
 // Binaries are the commands that an image brings.
 var Binaries = []string{Debvisor, Installer, Firstboot, ClusterName}
 

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 )
 
 var managementElements = regexp.MustCompile(`(?m)^add element inet debvisor management[46] \{ (.*) \}$`)
@@ -32,6 +34,27 @@ func Management(h *host.Host) ([]netip.Prefix, error) {
 			}
 			all = append(all, p)
 		}
+	}
+	return all, nil
+}
+
+// Asked are the networks that a node's answers name for managing it; none where it has no answers. The node's own command
+// reads them, so that the Ansible modules need not know what answers look like.
+func Asked(ctx context.Context, h *host.Host) ([]netip.Prefix, error) {
+	if !h.Exists(names.Answers) {
+		return nil, nil
+	}
+	out, err := h.Run(ctx, names.Debvisor, "answers", "management")
+	if err != nil {
+		return nil, err
+	}
+	var all []netip.Prefix
+	for _, line := range strings.Fields(string(out)) {
+		p, err := netip.ParsePrefix(line)
+		if err != nil {
+			return nil, fmt.Errorf("read what %s answers management says: %w", names.Debvisor, err)
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }

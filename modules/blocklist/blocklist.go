@@ -9,15 +9,16 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"time"
 
-	"debvisor/config"
 	"debvisor/internal/ansible"
 	"debvisor/internal/blocklist"
 	"debvisor/internal/blocklist/kernel"
 	"debvisor/internal/host"
+	"debvisor/internal/nft"
 )
 
 //go:embed blocklist.yml
@@ -65,7 +66,7 @@ func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params)
 	if p.State == "absent" {
 		return p.absent(ctx, t.Host, table)
 	}
-	desired, err := p.desired(t.Host)
+	desired, err := p.desired(ctx, t.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +80,8 @@ func plan(ctx context.Context, t *ansible.Task, table blocklist.Table, p params)
 }
 
 // desired is what the task asks for. A quarantine leaves the lists as they are, and the lists the quarantine.
-func (p params) desired(h *host.Host) (blocklist.Desired, error) {
-	managed, err := config.Managed(h)
+func (p params) desired(ctx context.Context, h *host.Host) (blocklist.Desired, error) {
+	managed, err := managed(ctx, h)
 	if err != nil {
 		return blocklist.Desired{}, err
 	}
@@ -98,6 +99,16 @@ func (p params) desired(h *host.Host) (blocklist.Desired, error) {
 		BlockAnyway: ansible.Prefixes(p.BlockAnyway), Management: ansible.Prefixes(p.Management)}
 	d.Texts = blocklist.Texts{}
 	return d, errors.Join(take(&d, &d.Sources, "block", p.ControllerSources), take(&d, &d.Whitelists, "allow", p.ControllerWhitelists))
+}
+
+// managed are all networks that a node is looked after from: those of its answers, and those that its firewall lets in.
+func managed(ctx context.Context, h *host.Host) ([]netip.Prefix, error) {
+	asked, err := nft.Asked(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	let, err := nft.Management(h)
+	return append(asked, let...), err
 }
 
 // take adds lists of the controller to those of the node. Each gets a file on the node, for the next time that the

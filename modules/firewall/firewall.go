@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"time"
 
-	"debvisor/config"
 	"debvisor/internal/ansible"
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
@@ -82,7 +81,7 @@ func lock(ctx context.Context, h *host.Host) error {
 }
 
 func plan(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
-	managed, err := p.management(t.Host)
+	managed, err := p.management(ctx, t.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +99,9 @@ func plan(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error)
 }
 
 // management are the networks of the task, or those of the node's answers.
-func (p params) management(h *host.Host) ([]netip.Prefix, error) {
+func (p params) management(ctx context.Context, h *host.Host) ([]netip.Prefix, error) {
 	if p.Management == nil {
-		return config.Management(h)
+		return nft.Asked(ctx, h)
 	}
 	return ansible.Prefixes(*p.Management), nil
 }
