@@ -132,7 +132,7 @@ func (f *fleet) names(t *testing.T) {
 	a := ".debvisor.local 300 A 10.99.0.12"
 	for _, c := range []struct{ key, update, want string }{
 		{nodeKey, "add node2" + a, ""},
-		{nodeKey, "add 12.0.99.10.in-addr.arpa 300 PTR node2.debvisor.local", ""},
+		{nodeKey, "add 77.0.99.10.in-addr.arpa 300 PTR node2.debvisor.local", ""},
 		{vmKey, "add web.vm" + a, ""},
 		{nodeKey, "add ns1" + a, "REFUSED"},
 		{nodeKey, "add debvisor.local 300 A 10.99.0.12", "REFUSED"},
@@ -145,7 +145,7 @@ func (f *fleet) names(t *testing.T) {
 			t.Errorf("%s: %s: %q, want %q", c.key, c.update, got, c.want)
 		}
 	}
-	if got := f.ask(t, 2, vip6, "node2.debvisor.local A web.vm.debvisor.local A -x 10.99.0.12 -x 10.99.0.11"); got != "10.99.0.12\n10.99.0.12\nnode2.debvisor.local.\nns1.debvisor.local." {
+	if got := f.ask(t, 2, vip6, "node2.debvisor.local A web.vm.debvisor.local A -x 10.99.0.77 -x 10.99.0.11"); got != "10.99.0.12\n10.99.0.12\nnode2.debvisor.local.\nns1.debvisor.local." {
 		t.Errorf("got %q", got)
 	}
 }
@@ -176,7 +176,7 @@ func (f *fleet) sources(t *testing.T) {
 func (f *fleet) dnsState(t *testing.T, node int) string {
 	t.Helper()
 	return f.on(t, node, `for z in debvisor.local 0.99.10.in-addr.arpa; do rndc zonestatus $z 2>/dev/null | grep -i serial; done
-		dig +short @127.0.0.1 node2.debvisor.local A; dig +short @127.0.0.1 web.vm.debvisor.local A; dig +short @127.0.0.1 -x 10.99.0.12
+		dig +short @127.0.0.1 node2.debvisor.local A; dig +short @127.0.0.1 web.vm.debvisor.local A; dig +short @127.0.0.1 -x 10.99.0.77
 		md5sum /etc/bind/tsig-*.conf; pidof named; pidof keepalived || true`)
 }
 

@@ -1,0 +1,49 @@
+package roles_test
+
+import (
+	"strings"
+	"testing"
+
+	"debvisor/testing/lab"
+)
+
+// Two servers and a third, as the documents' inventory has them.
+func TestDNSPair(t *testing.T) {
+	f := dnsFleet(t, lab.Cores[0], map[string][]int{"dns_ha_nodes": {1, 2}, "dns_secondaries": {3}})
+	f.otherKeys(t)
+	if out := f.dns(t, "--check"); changed(out) != "1 1 1" {
+		t.Errorf("check mode:\n%s", out)
+	}
+	f.dns(t)
+	until(t, "an update through the virtual address", "", func() string {
+		return f.update(t, 3, nodeKey, vip4, "add node2.debvisor.local 300 A 10.99.0.12")
+	})
+	for _, server := range []string{"10.99.0.11", "10.99.0.12", "10.99.0.13", vip4, vip6} {
+		until(t, "the change at "+server, "10.99.0.12", func() string { return f.ask(t, 3, server, "node2.debvisor.local", "A") })
+	}
+	f.names(t)
+	if has := f.on(t, 1, "ip -o address show | grep -c '"+vip4+"/\\|"+vip6+"/' || true") + f.on(t, 2, "ip -o address show | grep -c '"+vip4+"/\\|"+vip6+"/' || true"); has != "20" && has != "02" {
+		t.Errorf("the virtual addresses: node1 and node2 have %s of the two", has)
+	}
+	before := f.dnsState(t, 1) + f.dnsState(t, 2)
+	if out := f.dns(t, "--diff"); changed(out) != "0 0 0" {
+		t.Errorf("the second run:\n%s", out)
+	}
+	if after := f.dnsState(t, 1) + f.dnsState(t, 2); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// otherKeys are what each node makes at its first boot: the servers would refuse each other.
+func (f *fleet) otherKeys(t *testing.T) {
+	t.Helper()
+	f.on(t, 2, "cp -a /etc/bind/tsig-vm.conf /root/ && rm /etc/bind/tsig-vm.conf && tsig-keygen.sh")
+	out, err := f.dnsPlay(t)
+	if err == nil || !strings.Contains(out, "node2 has other keys of the role vm") || !strings.Contains(out, "rotate-tsig-ha.yml") {
+		t.Errorf("servers with other keys: %v\n%s", err, out)
+	}
+	if got := f.on(t, 1, "ls /etc/debvisor/dns-server.json 2>/dev/null || echo none"); got != "none" {
+		t.Errorf("node1 has %s", got)
+	}
+	f.on(t, 2, "cp -a /root/tsig-vm.conf /etc/bind/")
+}
