@@ -9,7 +9,7 @@ import (
 
 	"debvisor/internal/blocklist"
 	"debvisor/internal/blocklist/addrset"
-	"debvisor/internal/guests"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
 )
@@ -21,11 +21,11 @@ const overlayDir = "../config/overlay"
 // role has run, the hook does nothing.
 func TestImageBringsTheHookOfTheGuests(t *testing.T) {
 	modes, err := os.ReadFile("../config/overlay.modes")
-	if err != nil || !strings.Contains(string(modes), guests.HookPath[1:]+" 0755 root:root\n") {
+	if err != nil || !strings.Contains(string(modes), installed.HookPath[1:]+" 0755 root:root\n") {
 		t.Errorf("config/overlay.modes does not give the hook its mode: %v", err)
 	}
-	if got, err := os.ReadFile(filepath.Join(overlayDir, guests.HookPath)); err != nil || string(got) != guests.Hook {
-		t.Errorf("config/overlay%s: %v; got\n%s", guests.HookPath, err, got)
+	if got, err := os.ReadFile(filepath.Join(overlayDir, installed.HookPath)); err != nil || string(got) != installed.Hook {
+		t.Errorf("config/overlay%s: %v; got\n%s", installed.HookPath, err, got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"debvisor/internal/exit"
 	"debvisor/internal/guests"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 
 	"github.com/spf13/cobra"
@@ -87,8 +88,8 @@ func vmReconcile() *cobra.Command {
 		Use:   "reconcile",
 		Short: "bring the names of guests to what runs",
 		Long: `Compares which guests run, and their addresses, with what this host has registered, and makes the difference: A, AAAA and PTR
-records, signed with the key of guests. What cannot be done now is kept and tried by the next run. ` + guests.PathUnit + ` calls
-this when libvirt starts or stops a guest, ` + guests.TimerUnit + ` each minute. Each change is recorded in
+records, signed with the key of guests. What cannot be done now is kept and tried by the next run. ` + installed.PathUnit + ` calls
+this when libvirt starts or stops a guest, ` + installed.TimerUnit + ` each minute. Each change is recorded in
 ` + guests.AuditPath + `. Exit code 1 when something is left to do.`,
 		Example: "  sudo debvisor vm reconcile\n  sudo debvisor vm reconcile --withdraw   # before a host leaves",
 		Args:    usage(cobra.NoArgs),

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 )
 
@@ -58,7 +59,7 @@ type Notes struct {
 
 // ReadEvents reads the notes that are there and leaves them. Without the directory there are none.
 func ReadEvents(h *host.Host) (n Notes, err error) {
-	entries, err := h.ReadDir(EventsDir)
+	entries, err := h.ReadDir(installed.EventsDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return n, nil
 	}
@@ -66,7 +67,7 @@ func ReadEvents(h *host.Host) (n Notes, err error) {
 		return n, err
 	}
 	for _, e := range entries[:min(len(entries), maxEvents)] {
-		name := path.Join(EventsDir, e.Name())
+		name := path.Join(installed.EventsDir, e.Name())
 		event, err := readEvent(h, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // nobody else removes notes, so somebody did by hand
@@ -114,7 +115,7 @@ const leftover = time.Minute
 
 // PlanTidy plans to remove the notes that were read, and what hooks left that were killed.
 func PlanTidy(h *host.Host, read []string, now time.Time) ([]host.Change, error) {
-	begun, err := h.Glob(RunDir + "/.note.*")
+	begun, err := h.Glob(installed.RunDir + "/.note.*")
 	if err != nil {
 		return nil, err
 	}

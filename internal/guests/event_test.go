@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 )
@@ -60,7 +61,7 @@ rubbish
 `)
 	then := time.Now().Add(-time.Hour)
 	for _, old := range []string{"events/9", ".note.1"} {
-		if err := os.Chtimes(filepath.Join(m.Root, RunDir, old), then, then); err != nil {
+		if err := os.Chtimes(filepath.Join(m.Root, installed.RunDir, old), then, then); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,8 +73,8 @@ rubbish
 	if err != nil || m.Apply(t.Context(), tidy) != nil {
 		t.Fatal(hosttest.Lines(tidy), err)
 	}
-	left, err := m.Glob(RunDir + "/*/*")
-	if err != nil || len(left) > 0 || m.Exists(RunDir+"/.note.1") || !m.Exists(RunDir+"/.note.2") {
+	left, err := m.Glob(installed.RunDir + "/*/*")
+	if err != nil || len(left) > 0 || m.Exists(installed.RunDir+"/.note.1") || !m.Exists(installed.RunDir+"/.note.2") {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
@@ -96,7 +97,7 @@ func TestNamesOfGuests(t *testing.T) {
 func hook(t *testing.T, dir string, args ...string) (time.Duration, error) {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "hook")
-	if err := os.WriteFile(script, []byte(strings.Replace(Hook, RunDir, dir, 1)), 0o755); err != nil {
+	if err := os.WriteFile(script, []byte(strings.Replace(installed.Hook, installed.RunDir, dir, 1)), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
@@ -170,16 +171,16 @@ func TestTheHookIsContentWithAFullDisk(t *testing.T) {
 		t.Skip("needs root, for a file system of its own")
 	}
 	script := filepath.Join(t.TempDir(), "hook")
-	if err := os.WriteFile(script, []byte(Hook), 0o755); err != nil {
+	if err := os.WriteFile(script, []byte(installed.Hook), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	out, err := host.System{}.Run(t.Context(), host.Cmd{Args: []string{"unshare", "--mount", "sh", "-ec", `
 mount -t tmpfs -o size=64k,nr_inodes=100 none /run
-mkdir -p ` + EventsDir + `
-dd if=/dev/zero of=` + RunDir + `/filler bs=4k 2>/dev/null && exit 9
+mkdir -p ` + installed.EventsDir + `
+dd if=/dev/zero of=` + installed.RunDir + `/filler bs=4k 2>/dev/null && exit 9
 "$0" web started begin -
-ls -A ` + EventsDir + ` ` + RunDir, script}})
-	if want := RunDir + ":\nevents\nfiller\n\n" + EventsDir + ":\n"; err != nil || string(out) != want {
+ls -A ` + installed.EventsDir + ` ` + installed.RunDir, script}})
+	if want := installed.RunDir + ":\nevents\nfiller\n\n" + installed.EventsDir + ":\n"; err != nil || string(out) != want {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -188,12 +189,24 @@ ls -A ` + EventsDir + ` ` + RunDir, script}})
 func BenchmarkHook(b *testing.B) {
 	dir := b.TempDir()
 	script := filepath.Join(dir, "hook")
-	if err := errors.Join(os.Mkdir(dir+"/events", 0o700), os.WriteFile(script, []byte(strings.Replace(Hook, RunDir, dir, 1)), 0o755)); err != nil {
+	if err := errors.Join(os.Mkdir(dir+"/events", 0o700), os.WriteFile(script, []byte(strings.Replace(installed.Hook, installed.RunDir, dir, 1)), 0o755)); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		if _, err := (host.System{}).Run(b.Context(), host.Cmd{Args: []string{script, "web", "started", "begin", "-"}}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestHowManyAreRegistered(t *testing.T) {
+	for text, want := range map[string]int{`{"guests":[]}`: 0, `{"guests":[{"name":"a"},{"name":"b"}]}`: 2, "{": -1} {
+		m := hosttest.New(t, "-- "+installed.RegistryPath[1:]+" --\n"+text+"\n")
+		if n, err := installed.Registered(m.Host); n != max(want, 0) || (err != nil) != (want < 0) {
+			t.Errorf("%s: %d, %v", text, n, err)
+		}
+	}
+	if n, err := installed.Registered(hosttest.New(t, "").Host); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -7,24 +7,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"debvisor/internal/guests/installed"
 )
 
-// Where things are on a machine.
+// Where things are on a machine, besides what is installed.
 const (
-	HooksDir     = "/etc/libvirt/hooks"
-	HookPath     = HooksDir + "/qemu.d/50-debvisor"
-	RunDir       = "/run/debvisor-guests" // the hook's own; only root may look
-	EventsDir    = RunDir + "/events"     // systemd makes it when it starts PathUnit
-	LockPath     = RunDir + "/lock"
-	RegistryPath = "/var/lib/debvisor/guests.json"
-	AuditPath    = "/var/log/debvisor/audit.log"
-)
-
-// The units: Path starts Service when there is a note of the hook, and Timer does so each minute.
-const (
-	PathUnit  = "debvisor-guests.path"
-	TimerUnit = "debvisor-guests.timer"
-	Service   = "debvisor-guests.service"
+	LockPath  = installed.RunDir + "/lock"
+	AuditPath = "/var/log/debvisor/audit.log"
 )
 
 // Guest is a guest that runs.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 )
@@ -202,7 +203,7 @@ func TestNotToBeSeenIsNotToBeGone(t *testing.T) {
 func TestAGuestThatMovedKeepsItsName(t *testing.T) {
 	s := newSite(t)
 	s.pass(t, both)
-	if err := writeFile(s.Machine, EventsDir+"/7", "release\nmigrated\nweb\n"); err != nil {
+	if err := writeFile(s.Machine, installed.EventsDir+"/7", "release\nmigrated\nweb\n"); err != nil {
 		t.Fatal(err)
 	}
 	if o := s.pass(t, both); o.Events != 1 { // libvirt still lists it
@@ -311,7 +312,7 @@ func TestAnOperatorRegistersAnAddress(t *testing.T) {
 
 func TestARegistryThatCannotBeReadStopsAll(t *testing.T) {
 	s := newSite(t)
-	if err := writeFile(s.Machine, RegistryPath, "{"); err != nil {
+	if err := writeFile(s.Machine, installed.RegistryPath, "{"); err != nil {
 		t.Fatal(err)
 	}
 	if o := s.Pass(t.Context()); o.Err == nil || s.sent > 0 {
@@ -332,7 +333,7 @@ func TestWatching(t *testing.T) {
 	s.at = func() {
 		if looked++; looked == 1 {
 			s.down = false
-			if err := writeFile(s.Machine, EventsDir+"/1", "started\n-\nweb\n"); err != nil {
+			if err := writeFile(s.Machine, installed.EventsDir+"/1", "started\n-\nweb\n"); err != nil {
 				t.Error(err)
 			}
 		}

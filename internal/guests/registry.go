@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 )
 
@@ -40,7 +41,7 @@ type Address struct {
 
 // LoadRegistry reads RegistryPath; without it nothing is registered.
 func LoadRegistry(h *host.Host) (r Registry, err error) {
-	data, err := h.ReadFile(RegistryPath)
+	data, err := h.ReadFile(installed.RegistryPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -61,7 +62,7 @@ func (r Registry) PlanSave(h *host.Host) ([]host.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.Need(host.File{Path: RegistryPath, Content: string(text) + "\n", Mode: 0o600})
+	return h.Need(host.File{Path: installed.RegistryPath, Content: string(text) + "\n", Mode: 0o600})
 }
 
 // find is the entry of a guest under a name, or nil.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 )
 
@@ -46,7 +47,7 @@ func (r *Reconciler) sleep(ctx context.Context, pause time.Duration) bool {
 		case <-over:
 			return true
 		case <-time.After(notesPause):
-			if entries, err := r.Host.ReadDir(EventsDir); err == nil && len(entries) > 0 {
+			if entries, err := r.Host.ReadDir(installed.EventsDir); err == nil && len(entries) > 0 {
 				return true
 			}
 		}

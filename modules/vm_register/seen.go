@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"debvisor/internal/ansible"
-	"debvisor/internal/guests"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 )
 
@@ -55,11 +55,11 @@ func started(shown string) time.Time {
 
 // hookBefore reports whether there was a hook for guests at that time: an operator's own does as well as ours.
 func hookBefore(h *host.Host, then time.Time) (bool, error) {
-	found, err := h.Glob(guests.HooksDir + "/qemu.d/*")
+	found, err := h.Glob(installed.HooksDir + "/qemu.d/*")
 	if err != nil {
 		return false, err
 	}
-	for _, name := range append(found, guests.HooksDir+"/qemu") {
+	for _, name := range append(found, installed.HooksDir+"/qemu") {
 		info, err := h.Stat(name)
 		if err != nil {
 			continue // a dangling link, or none

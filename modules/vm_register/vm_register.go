@@ -13,7 +13,7 @@ import (
 
 	"debvisor/internal/ansible"
 	"debvisor/internal/dns"
-	"debvisor/internal/guests"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 	"debvisor/internal/names"
 	"debvisor/internal/tsig"
@@ -82,7 +82,7 @@ var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p para
 	if err := tellSeen(ctx, t); err != nil {
 		return nil, err
 	}
-	for _, u := range []string{guests.PathUnit, guests.TimerUnit} {
+	for _, u := range []string{installed.PathUnit, installed.TimerUnit} {
 		start, err := unit.Started(ctx, t.Host, u)
 		if err != nil {
 			return nil, err
@@ -114,40 +114,40 @@ func (p params) files(h *host.Host) ([]host.Change, error) {
 		return nil, err
 	}
 	var wants []host.Want
-	for _, dir := range []string{"/var/lib/debvisor", "/var/log/debvisor", guests.HooksDir + "/qemu.d"} {
+	for _, dir := range []string{"/var/lib/debvisor", "/var/log/debvisor", installed.HooksDir + "/qemu.d"} {
 		if !h.Exists(dir) {
 			wants = append(wants, host.Dir{Path: dir, Mode: 0o755})
 		}
 	}
 	return h.Need(append(wants,
 		host.File{Path: dns.ClientPath, Content: text, Mode: 0o644},
-		host.File{Path: guests.HookPath, Content: guests.Hook, Mode: 0o755})...)
+		host.File{Path: installed.HookPath, Content: installed.Hook, Mode: 0o755})...)
 }
 
 // absent stops everything before it removes what is registered, and the hook last. The settings stay: the node's own name
 // is registered by them too.
 func absent(ctx context.Context, h *host.Host) (changes []host.Change, err error) {
-	for _, u := range []string{guests.PathUnit, guests.TimerUnit} {
+	for _, u := range []string{installed.PathUnit, installed.TimerUnit} {
 		stop, err := unit.Unscheduled(ctx, h, u)
 		if err != nil {
 			return nil, err
 		}
 		changes = append(changes, stop...)
 	}
-	s, err := unit.Read(ctx, h, guests.Service)
+	s, err := unit.Read(ctx, h, installed.Service)
 	if err != nil {
 		return nil, err
 	}
 	if s.Running() {
-		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "stop", guests.Service}}})
+		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "stop", installed.Service}}})
 	}
-	registry, err := guests.LoadRegistry(h)
+	registered, err := installed.Registered(h)
 	if err != nil {
 		return nil, err
 	}
-	if len(registry.Entries) > 0 {
+	if registered > 0 {
 		changes = append(changes, host.Exec{Why: "remove the names of guests", Cmd: host.Cmd{Args: []string{names.Debvisor, "vm", "reconcile", "--withdraw"}}})
 	}
-	hook, err := h.Need(host.Absent{Path: guests.HookPath})
+	hook, err := h.Need(host.Absent{Path: installed.HookPath})
 	return append(changes, hook...), err
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"debvisor/internal/ansible/ansibletest"
-	"debvisor/internal/guests"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
@@ -75,7 +75,7 @@ func (n *node) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 		n.running[name] = false
 	case line == "/usr/local/bin/debvisor vm reconcile --withdraw":
 		n.withdrawn = true
-		return nil, os.Remove(filepath.Join(n.Root, guests.RegistryPath))
+		return nil, os.Remove(filepath.Join(n.Root, installed.RegistryPath))
 	default:
 		return nil, fmt.Errorf("run %s: this node has no such command", c)
 	}
@@ -85,22 +85,22 @@ func (n *node) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 func TestGuestsAreRegisteredAndNoMore(t *testing.T) {
 	n := newNode(t)
 	result := ansibletest.Converge(t, Module, n.Host, map[string]any{"servers": []string{"192.0.2.53", "[2001:db8::53]:5353"}})
-	if !n.enabled[guests.PathUnit] || !n.running[guests.TimerUnit] || result["hook_seen"] != false || !strings.Contains(fmt.Sprint(result["warnings"]), "systemctl restart libvirtd") {
+	if !n.enabled[installed.PathUnit] || !n.running[installed.TimerUnit] || result["hook_seen"] != false || !strings.Contains(fmt.Sprint(result["warnings"]), "systemctl restart libvirtd") {
 		t.Errorf("%v, %+v", result, n)
 	}
 	for path, want := range map[string]string{
 		"/etc/debvisor/dns.json":                "{\n  \"servers\": [\n    \"192.0.2.53:53\",\n    \"[2001:db8::53]:5353\"\n  ],\n  \"zone\": \"debvisor.local\",\n  \"guests\": \"vm.debvisor.local\",\n  \"ttl\": 300\n}\n",
-		"/etc/libvirt/hooks/qemu.d/50-debvisor": guests.Hook,
+		"/etc/libvirt/hooks/qemu.d/50-debvisor": installed.Hook,
 		"/etc/libvirt/hooks/qemu":               "an operator's own\n",
 	} {
 		if got, err := n.ReadFile(path); string(got) != want || err != nil {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
-	n.place(t, host.File{Path: guests.RegistryPath, Content: `{"guests":[{"uuid":"u","name":"web.vm.debvisor.local"}]}`, Mode: 0o600})
-	n.running[guests.Service] = true
+	n.place(t, host.File{Path: installed.RegistryPath, Content: `{"guests":[{"uuid":"u","name":"web.vm.debvisor.local"}]}`, Mode: 0o600})
+	n.running[installed.Service] = true
 	ansibletest.Converge(t, Module, n.Host, map[string]any{"state": "absent"})
-	if !n.withdrawn || n.running[guests.Service] || n.enabled[guests.PathUnit] || n.Exists(guests.HookPath) || !n.Exists("/etc/debvisor/dns.json") {
+	if !n.withdrawn || n.running[installed.Service] || n.enabled[installed.PathUnit] || n.Exists(installed.HookPath) || !n.Exists("/etc/debvisor/dns.json") {
 		t.Errorf("%+v", n)
 	}
 }
@@ -115,7 +115,7 @@ func TestWhenLibvirtKnowsOfAHook(t *testing.T) {
 	}
 	n = newNode(t)
 	n.libvirtd = time.Now().Add(time.Minute)
-	if err := os.Chmod(filepath.Join(n.Root, guests.HooksDir, "qemu"), 0o755); err != nil {
+	if err := os.Chmod(filepath.Join(n.Root, installed.HooksDir, "qemu"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if result := ansibletest.Converge(t, Module, n.Host, servers); result["hook_seen"] != true {
