@@ -28,7 +28,7 @@ func (p *pair) everything(t *testing.T, clients ...*client) {
 	t.Helper()
 	for _, c := range clients {
 		if err := c.end(); err != nil {
-			t.Error(err, c.stderr.String())
+			t.Error(err, c.complaints())
 		}
 	}
 	p.together(t)
@@ -60,7 +60,7 @@ func (c *client) more(t *testing.T) time.Duration {
 	had := c.count()
 	until(t, 30*time.Second, func() error {
 		if c.count() < had+5 {
-			return fmt.Errorf("%d acknowledgements, and no more; the client says %s", had, lastOf(c.stderr.String()))
+			return fmt.Errorf("%d acknowledgements, and no more; the client says %s", had, lastOf(c.complaints()))
 		}
 		return nil
 	})
@@ -186,6 +186,42 @@ func TestHandingOverLosesNothing(t *testing.T) {
 		serial = now
 	}
 	p.everything(t, c, d)
+}
+
+// At full speed the type of the zone changes on two running servers, and file and journal stay what named has in memory: also
+// after both were killed.
+func TestAChangeOfTypeKeepsFileAndJournal(t *testing.T) {
+	p := begun(t, true)
+	var clients []*client
+	for n := range 6 {
+		clients = append(clients, p.client(t, fmt.Sprintf("fast%d-", n)))
+	}
+	for range 3 * repetitions() {
+		clients[0].more(t)
+		if out, err := p.servers[number(p.together(t))-1].run(p.binary, "dns", "handover"); err != nil {
+			t.Fatal(out, err)
+		}
+	}
+	clients[0].more(t)
+	var all int
+	for _, c := range clients {
+		if err := c.end(); err != nil {
+			t.Error(err, c.complaints())
+		}
+		all += len(c.acked)
+	}
+	serial := p.serial(t, 1)
+	for _, s := range p.servers[:2] {
+		s.kill(t)
+	}
+	for _, s := range p.servers[:2] {
+		s.start(t)
+	}
+	p.everything(t, clients...)
+	if now := p.serial(t, 1); int32(now-serial) < 0 {
+		t.Errorf("the serial went back from %d to %d", serial, now)
+	}
+	t.Logf("%d acknowledged", all)
 }
 
 // Without an arbiter a writer goes on alone, and the other one only when an operator says so.

@@ -219,17 +219,18 @@ func (v View) shrink() Action {
 func (v View) leave() Action {
 	next := dns.Writer{Epoch: v.Mine.Record.Epoch + 1, Writer: v.Peer, Members: []netip.Addr{v.Self, v.Peer}}
 	why := "handing over"
+	done := v.Arbiter.Known && v.Arbiter.Record.Equal(next)
 	switch {
+	case v.Arbiter.Used && !done && !v.mayAsk():
+		return v.primary("handing over needs the arbiter")
 	case v.Role != named.Closed:
 		return Action{Role: named.Closed, Why: why}
 	case v.Theirs.Serial != v.Mine.Serial:
 		return v.stay(why)
-	case !v.Arbiter.Used || v.Arbiter.Known && v.Arbiter.Record.Equal(next):
+	case !v.Arbiter.Used || done:
 		return Action{Role: v.Role, Write: &next, Why: why}
-	case v.mayAsk():
-		return Action{Role: v.Role, Swap: &next, Why: why}
 	}
-	return v.stay("handing over needs the arbiter")
+	return Action{Role: v.Role, Swap: &next, Why: why}
 }
 
 // follower is for a server whose own record says that another one writes.
