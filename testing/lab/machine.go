@@ -245,7 +245,20 @@ func (m *machine) kill() error {
 	}
 	err := removeGroup(m.group())
 	<-m.process.Load().Done()
-	return err
+	return errors.Join(err, m.unplug(context.Background()))
+}
+
+// unplug removes the far end of the node's cable. The kernel does so with the node's network, but some time after the node's
+// last process, and until then the node could not be started again.
+func (m *machine) unplug(ctx context.Context) error {
+	far := "vb-" + m.Name
+	if ip(ctx, "link show "+far) != nil {
+		return nil
+	}
+	if err := ip(ctx, "link delete "+far); err != nil && ip(ctx, "link show "+far) == nil {
+		return err
+	}
+	return nil
 }
 
 func (m *machine) on() bool {
