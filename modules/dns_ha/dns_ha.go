@@ -13,6 +13,7 @@ import (
 	"debvisor/internal/ansible"
 	"debvisor/internal/dns"
 	"debvisor/internal/dns/named"
+	"debvisor/internal/dns/rotation"
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
 )
@@ -24,8 +25,18 @@ var docs string
 var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p params) ([]host.Change, error) {
 	fingerprints, err := fingerprints(t.Host)
 	t.Return("fingerprints", fingerprints)
-	if err != nil || p.State == "keys" {
+	if err != nil {
 		return nil, err
+	}
+	switch p.State {
+	case "keys":
+		key, err := publicKey(t.Host, hostKeyPath)
+		t.Return("host_key", key)
+		return nil, err
+	case "runner":
+		return runner(t, p)
+	case "trusting":
+		return rotation.PlanCredential(t.Host, rotation.Credential{Keys: p.RunnerKeys, From: p.RunnerFrom})
 	}
 	if err := sameKeys(fingerprints, p.OtherKeys); err != nil {
 		return nil, err

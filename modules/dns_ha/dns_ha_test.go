@@ -10,6 +10,7 @@ import (
 
 	"debvisor/internal/ansible/ansibletest"
 	"debvisor/internal/dns"
+	"debvisor/internal/dns/rotation"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
@@ -86,6 +87,11 @@ func (n *node) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 	case strings.HasPrefix(line, "systemctl show "):
 		active := map[bool]string{true: "active", false: "inactive"}[n.running[c.Args[3]]]
 		return []byte("LoadState=loaded\nUnitFileState=enabled\nActiveState=" + active + "\n"), nil
+	case c.Args[0] == "runuser":
+		return nil, n.Apply(context.Background(), []host.Change{
+			host.Write{Path: rotation.RunnerKeyPath, After: "private", Mode: 0o600}, host.Write{Path: rotation.RunnerKeyPath + ".pub", After: publicLine, Mode: 0o644}})
+	case c.Args[0] == "useradd":
+		return nil, n.Apply(context.Background(), []host.Change{host.Append{Path: "/etc/passwd", Line: "debvisor-tsig:x:1:1::/:/bin/sh", Mode: 0o644}})
 	case c.Args[0] == "named-checkconf", c.Args[0] == "named-checkzone", line == "nft -c -f -", line == "systemctl reload keepalived.service":
 	default:
 		return nil, fmt.Errorf("run %s: this node has no such command", c)
@@ -206,6 +212,26 @@ func TestServersMustHaveKeysInCommon(t *testing.T) {
 	if msg := fmt.Sprint(result["msg"]); result["failed"] != true || !strings.Contains(msg, "tsig-keygen.sh") {
 		t.Errorf("without a key: %v", result)
 	}
+}
+
+const publicLine = "ssh-ed25519 AAAA tsig-rotator\n"
+
+func TestARunnerIsLetIn(t *testing.T) {
+	n := newNode(t)
+	n.put(t, host.File{Path: hostKeyPath, Content: "ssh-ed25519 BBBB root@x\n", Mode: 0o644})
+	result := ansibletest.Converge(t, Module, n.Host, map[string]any{"state": "runner", "inventory": "all:\n", "known_hosts": "192.0.2.2 ssh-ed25519 BBBB\n"})
+	if result["public_key"] != "ssh-ed25519 AAAA" {
+		t.Errorf("got %v", result)
+	}
+	n.has(t, fleetInventory, "all:")
+	if got := n.Owners[knownHosts]; got != "tsig-rotator:tsig-rotator" {
+		t.Errorf("%s is of %s", knownHosts, got)
+	}
+	if result := ansibletest.Run(t, Module, n.Host, map[string]any{"state": "keys"}); result["host_key"] != "ssh-ed25519 BBBB" {
+		t.Errorf("got %v", result)
+	}
+	ansibletest.Converge(t, Module, n.Host, map[string]any{"state": "trusting", "runner_keys": []string{"ssh-ed25519 AAAA"}, "runner_from": []string{"192.0.2.1"}})
+	n.has(t, rotation.PeerHome+"/.ssh/authorized_keys", `restrict,from="192.0.2.1" ssh-ed25519 AAAA`)
 }
 
 func TestEachMistakeIsNamed(t *testing.T) {

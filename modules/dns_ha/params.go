@@ -14,7 +14,7 @@ import (
 )
 
 type params struct {
-	State          string                       `param:"state,default=present,choices=present|keys"`
+	State          string                       `param:"state,default=present,choices=present|keys|runner|trusting"`
 	Mode           string                       `param:"mode,default=pair,choices=pair|secondary"`
 	Address        netip.Addr                   `param:"address,required_if=state:present"`
 	Peer           netip.Addr                   `param:"peer"`
@@ -35,6 +35,10 @@ type params struct {
 	Local          string                       `param:"local,required_if=state:present"`
 	Keepalived     string                       `param:"keepalived"`
 	Firewall       string                       `param:"firewall"`
+	RunnerKeys     []string                     `param:"runner_keys"`
+	RunnerFrom     []netip.Addr                 `param:"runner_from"`
+	Inventory      string                       `param:"inventory"`
+	KnownHosts     string                       `param:"known_hosts"`
 	OtherKeys      map[string]map[string]string `param:"other_keys"`
 }
 
@@ -46,7 +50,7 @@ var (
 
 // Validate says what is wrong with values that are right by themselves.
 func (p *params) Validate() error {
-	if p.State == "keys" {
+	if p.State != "present" {
 		return nil
 	}
 	var wrong []error
