@@ -13,6 +13,7 @@ import (
 const (
 	firstPause = 500 * time.Millisecond
 	lastPause  = 16 * time.Second
+	bootPause  = 2 * time.Second        // the longest while a guest that was just started has no address
 	notesPause = 100 * time.Millisecond // how often it looks for notes in between, which costs next to nothing
 )
 
@@ -28,7 +29,9 @@ func (r *Reconciler) Watch(ctx context.Context, limit time.Duration) Outcome {
 		switch {
 		case o.Events > 0 || o.Changed:
 			pause = firstPause
-		case o.Pending > 0 || started && o.Waiting > 0:
+		case started && o.Waiting > 0:
+			pause = min(pause, bootPause)
+		case o.Pending > 0:
 			pause = min(pause, lastPause)
 		}
 		if pause > lastPause || !r.sleep(short, pause) {

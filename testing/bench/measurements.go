@@ -24,7 +24,7 @@ func groups() []string { return []string{blocklist, transport, dns, image} }
 
 // measurements are all that there are. Their lists hold a million lines, of which 778,000 ranges are left.
 func measurements() []measurement {
-	return slices.Concat(blocklistMeasurements(), transportMeasurements(), dnsMeasurements(), imageMeasurements())
+	return slices.Concat(blocklistMeasurements(), transportMeasurements(), dnsMeasurements(), hookMeasurements(), imageMeasurements())
 }
 
 const (
