@@ -110,7 +110,7 @@ func (f *fleet) update(t *testing.T, node int, key, server, line string) string 
 func TestDNSServerAlone(t *testing.T) {
 	f := dnsFleet(t, lab.Cores[0], map[string][]int{"dns_ha_nodes": {1}})
 	before := f.on(t, 1, "ls -l /etc/bind /var/lib/bind /etc/keepalived /etc/nftables.d; nft -s list ruleset; md5sum /etc/bind/*")
-	if out := f.dns(t, "--check", "--diff", "--limit", "node1"); changed(out) != "1" || !strings.Contains(out, "+acl debvisor-clients") {
+	if out := f.dns(t, "--check", "--diff", "--limit", "node1"); changed(out) == "0" || !strings.Contains(out, "+acl debvisor-clients") {
 		t.Errorf("check mode:\n%s", out)
 	}
 	if after := f.on(t, 1, "ls -l /etc/bind /var/lib/bind /etc/keepalived /etc/nftables.d; nft -s list ruleset; md5sum /etc/bind/*"); after != before {
