@@ -43,7 +43,8 @@ func Lock(ctx context.Context, h *host.Host) (io.Closer, error) {
 	return tsig.Lock(ctx, h)
 }
 
-// Roles are the roles that were planned last, by zone. A zone that is not there is Secondary.
+// Roles are the roles that were planned last, by zone. A zone that is not there is like Secondary, and takes
+// no updates to send on.
 func Roles(h *host.Host) (map[string]Role, error) { return view{host: h}.roles() }
 
 func parseRoles(data []byte) (roles map[string]Role, err error) {

@@ -44,6 +44,9 @@ func statements(s dns.Server, z dns.Zone, k KeyNames, role Role) []string {
 	case role == Closed:
 		return append(primary(s, nil), transfer)
 	}
+	if role != Secondary { // who is just started does not know that the peer writes: the two would send an update to and fro
+		return append(secondary(s, []netip.Addr{s.Peer}, s.Secondaries, k), transfer)
+	}
 	forward := "allow-update-forwarding " + keyList(slices.Concat(k.Node, k.VM))
 	return append(secondary(s, []netip.Addr{s.Peer}, s.Secondaries, k), transfer, forward)
 }

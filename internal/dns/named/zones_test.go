@@ -37,7 +37,7 @@ func goldens() map[string]string {
 	alone := pair()
 	alone.Peer, alone.Secondaries, alone.Arbiter, alone.Zones = netip.Addr{}, nil, netip.Addr{}, alone.Zones[:1]
 	further := dns.Server{Self: addr("2001:db8::3"), Primaries: []netip.Addr{addr("2001:db8::1"), addr("2001:db8::2")}, Arbitrates: true, Zones: alone.Zones}
-	roles := map[string]Role{"debvisor.local": Primary, "2.0.192.in-addr.arpa": Closed}
+	roles := map[string]Role{"debvisor.local": Primary, "2.0.192.in-addr.arpa": Closed, "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": Secondary}
 	return map[string]string{
 		"pair":    Zones(pair(), keys(), roles),
 		"started": Zones(pair(), keys(), nil),

@@ -55,6 +55,7 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	v.Leave, v.Promote = z.leave, z.promote
+	z.forwards = role == named.Secondary
 	if v.Mine, v.Role = mine, role; v.Role == "" {
 		v.Role = named.Secondary
 	}

@@ -52,6 +52,7 @@ type zone struct {
 	said      string    // what was logged last
 	refreshed time.Time
 	behind    time.Time // since when the peer has changes that this server lacks
+	forwards  bool      // it is secondary and sends updates on
 	leave     bool      // an operator wants the peer to write
 	promote   Promotion // an operator wants this server to write
 	took      taken     // what the peer took over from, when it shows it
@@ -164,7 +165,7 @@ func (d *Daemon) step(ctx context.Context) (moved bool, err error) {
 		}
 		a := Decide(view)
 		actions[z] = a
-		if a.Role != view.Role {
+		if a.Role != view.Role || a.Role == named.Secondary && !z.forwards && view.follows() {
 			roles[z.name] = a.Role
 			d.say("%s: becomes %s: %s", z.name, a.Role, a.Why)
 		} else {
@@ -182,6 +183,9 @@ func (d *Daemon) step(ctx context.Context) (moved bool, err error) {
 	}
 	return moved, errors.Join(errs...)
 }
+
+// follows reports whether the peer is known to write, so that updates may be sent on to it.
+func (v View) follows() bool { return v.Sees == Answers && v.Mine.Record.Writer == v.Peer }
 
 // make makes the part of a step that is none of roles.
 func (d *Daemon) make(ctx context.Context, z *zone, a Action) (bool, error) {
