@@ -63,7 +63,7 @@ type shownKey struct {
 	Fingerprint string `json:"fingerprint"`
 	Made        string `json:"made,omitempty"` // the day in its generation
 	Days        int    `json:"days"`
-	Use         string `json:"use"`
+	State       string `json:"use"`
 	File        string `json:"file"`
 }
 
@@ -95,7 +95,7 @@ func tableOf(w io.Writer, keys []shownKey) error {
 		return err
 	}
 	for _, k := range keys {
-		if _, err := fmt.Fprintf(w, "%-26s %s  %4d days  %-9s %s\n", k.Name, k.Fingerprint, k.Days, k.Use, k.File); err != nil {
+		if _, err := fmt.Fprintf(w, "%-26s %s  %4d days  %-9s %s\n", k.Name, k.Fingerprint, k.Days, k.State, k.File); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func shownKeys(h *host.Host, now time.Time) ([]shownKey, error) {
 }
 
 func shown(k tsig.Key, use, file string, now time.Time) shownKey {
-	s := shownKey{Name: k.Name(), Role: string(k.Role), Fingerprint: k.Fingerprint(), Use: use, File: file}
+	s := shownKey{Name: k.Name(), Role: string(k.Role), Fingerprint: k.Fingerprint(), State: use, File: file}
 	if made, err := time.Parse("20060102", fmt.Sprint(k.Serial/100)); err == nil {
 		s.Made, s.Days = made.Format(time.DateOnly), int(now.Sub(made).Hours()/24)
 	}
