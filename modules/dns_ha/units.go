@@ -16,11 +16,7 @@ const pairUnit = "debvisor-dns-pair.service"
 // units plans what runs. The locks are given up before: what starts with named renders its zones and takes one itself.
 func units(ctx context.Context, h *host.Host, p params) ([]host.Change, error) {
 	names := []string{"named.service"}
-	pair, err := unit.Read(ctx, h, pairUnit)
-	if err != nil {
-		return nil, err
-	}
-	if p.Mode == "pair" && pair.Load != "not-found" {
+	if p.Mode == "pair" {
 		names = append(names, pairUnit)
 	}
 	if p.Keepalived != "" {
