@@ -189,6 +189,9 @@ func parseTaken(text string) (t taken, err error) {
 	return t, nil
 }
 
+// hangs is how long a transfer may bring nothing. named itself waits for an hour, and while it does it begins no other.
+const hangs = 5 * time.Second
+
 // fetch has named ask the peer for a zone that it should have got by itself, and take it whatever the serial when the peer's
 // record is later and its serial is not.
 func (d *Daemon) fetch(ctx context.Context, z *zone) error {
@@ -196,7 +199,7 @@ func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 	later := Later(v.Theirs.Record, v.Mine.Record)
 	ahead := v.Theirs.Serial != v.Mine.Serial && update.Newer(v.Theirs.Serial, v.Mine.Serial)
 	if v.Role != named.Secondary || v.Sees != Answers || !later && !ahead {
-		d.want([]*zone{z}, func(z *zone) { z.behind = time.Time{} })
+		d.want([]*zone{z}, func(z *zone) { z.behind, z.patience = time.Time{}, hangs })
 		return nil
 	}
 	if z.behind.IsZero() {
@@ -206,8 +209,13 @@ func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 		return nil
 	}
 	z.refreshed = time.Now()
+	if time.Since(z.behind) > z.patience && v.Mine.Record.Epoch > 0 { // without a zone there is none to be closed
+		z.patience *= 2 // a large zone takes its time
+		d.say("%s: the transfer from the peer hangs and is begun anew", z.name)
+		return d.become(ctx, map[string]named.Role{z.name: named.Closed}) // and then secondary again, as Decide says
+	}
 	how := "refresh"
-	if later && (!ahead || time.Since(z.behind) > 5*time.Second) {
+	if later && !ahead {
 		how = "retransfer"
 	}
 	d.sayOnce(z, "%s: has serial %d and the peer has %d: rndc %s", z.name, v.Mine.Serial, v.Theirs.Serial, how)

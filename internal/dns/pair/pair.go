@@ -51,11 +51,12 @@ type zone struct {
 	since     time.Time // of the role
 	said      string    // what was logged last
 	refreshed time.Time
-	behind    time.Time // since when the peer has changes that this server lacks
-	forwards  bool      // it is secondary and sends updates on
-	leave     bool      // an operator wants the peer to write
-	promote   Promotion // an operator wants this server to write
-	took      taken     // what the peer took over from, when it shows it
+	behind    time.Time     // since when the peer has changes that this server lacks
+	forwards  bool          // it is secondary and sends updates on
+	leave     bool          // an operator wants the peer to write
+	promote   Promotion     // an operator wants this server to write
+	patience  time.Duration // with a transfer
+	took      taken         // what the peer took over from, when it shows it
 }
 
 // New is a daemon for the settings of a machine.
@@ -66,7 +67,7 @@ func New(h *host.Host, log io.Writer) (*Daemon, error) {
 	}
 	d := &Daemon{host: h, settings: s, log: log}
 	for _, z := range s.Zones {
-		d.zones = append(d.zones, &zone{name: z.Name, seen: time.Now(), since: time.Now(), view: View{
+		d.zones = append(d.zones, &zone{name: z.Name, seen: time.Now(), since: time.Now(), patience: hangs, view: View{
 			Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()},
 		}})
 	}
