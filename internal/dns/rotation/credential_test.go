@@ -1,0 +1,77 @@
+package rotation
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
+)
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample tsig-rotator\n"
+
+func TestARunnerMayLogInFromItsAddressAlone(t *testing.T) {
+	m := hosttest.New(t, "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\n")
+	useradd := "useradd --system --user-group --create-home --home-dir /var/lib/debvisor-tsig --shell /bin/sh --password '*' debvisor-tsig"
+	m.Runner.Do(useradd, func(host.Cmd) {
+		place(t, m.Host, host.File{Path: "/etc/passwd", Content: "debvisor-tsig:x:990:990::/var/lib/debvisor-tsig:/bin/sh\n", Mode: 0o644})
+	})
+	c := Credential{Keys: []string{publicKey}, From: []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fd00::2")}}
+	changes, err := PlanCredential(m.Host, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Apply(t.Context(), changes); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.ReadFile(PeerHome + "/.ssh/authorized_keys")
+	if err != nil || !strings.HasSuffix(string(got), "\nrestrict,from=\"10.0.0.2,fd00::2\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample\n") {
+		t.Errorf("%s, %v", got, err)
+	}
+	if again, err := PlanCredential(m.Host, c); err != nil || len(again) > 0 {
+		t.Errorf("again: %v, %v", again, err)
+	}
+	place(t, m.Host, host.Absent{Path: PeerHome + "/.ssh/authorized_keys"})
+	if changes, err := PlanCredential(m.Host, Credential{Keys: []string{publicKey}}); err != nil || strings.Contains(changes[0].(host.Write).After, "ssh-ed25519") {
+		t.Errorf("from nowhere: %v, %v", changes, err)
+	}
+}
+
+func place(t *testing.T, h *host.Host, wants ...host.Want) {
+	t.Helper()
+	changes, err := h.Need(wants...)
+	if err == nil {
+		err = h.Apply(t.Context(), changes)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatIsNoPublicKeyIsRefused(t *testing.T) {
+	h := hosttest.New(t, "").Host
+	for _, key := range []string{"", "ssh-ed25519", "command=\"x\" ssh-ed25519 AAAA", "ssh-ed25519 AAAA\nssh-ed25519 BBBB", "-----BEGIN OPENSSH PRIVATE KEY-----"} {
+		if changes, err := PlanCredential(h, Credential{Keys: []string{key}, From: []netip.Addr{netip.MustParseAddr("10.0.0.2")}}); err == nil {
+			t.Errorf("%q: %v", key, changes)
+		}
+	}
+}
+
+func TestTheRunnersKeyIsMadeOnce(t *testing.T) {
+	m := hosttest.New(t, "")
+	generate := "make the SSH key of tsig-rotator: runuser --user tsig-rotator -- ssh-keygen -q -t ed25519 -N '' -C tsig-rotator -f " + RunnerKeyPath
+	changes, err := PlanRunnerKey(m.Host)
+	if err != nil || !strings.HasSuffix(hosttest.Lines(changes), generate+"\n") {
+		t.Errorf("got\n%s%v", hosttest.Lines(changes), err)
+	}
+	place(t, m.Host, host.Dir{Path: RunnerHome, Mode: 0o700, Owner: "tsig-rotator:tsig-rotator"}, host.Dir{Path: RunnerHome + "/.ssh", Mode: 0o700, Owner: "tsig-rotator:tsig-rotator"},
+		host.File{Path: RunnerKeyPath, Content: "x", Mode: 0o600})
+	if changes, err := PlanRunnerKey(m.Host); err != nil || hosttest.Lines(changes) != "remove "+RunnerKeyPath+"\n"+generate+"\n" {
+		t.Errorf("half of it:\n%s%v", hosttest.Lines(changes), err)
+	}
+	place(t, m.Host, host.File{Path: RunnerKeyPath + ".pub", Content: publicKey, Mode: 0o644})
+	if changes, err := PlanRunnerKey(m.Host); err != nil || len(changes) > 0 {
+		t.Errorf("again: %v, %v", changes, err)
+	}
+}
