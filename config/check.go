@@ -12,6 +12,7 @@ import (
 	_ "time/tzdata" // answers are checked anywhere, also where no zone files are installed
 
 	"debvisor/internal/disk"
+	"debvisor/internal/pattern"
 	"debvisor/internal/report"
 )
 
@@ -48,11 +49,11 @@ func oneOf(r *report.Report, path, value string, allowed []string) {
 }
 
 var (
-	label   = lazily(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	account = lazily(`^[a-z_][a-z0-9_-]{0,31}$`)
-	zone    = lazily(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
-	ifname  = lazily(`^[A-Za-z0-9_.-]{1,15}$`)
-	hash    = lazily(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
+	label   = pattern.Lazy(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	account = pattern.Lazy(`^[a-z_][a-z0-9_-]{0,31}$`)
+	zone    = pattern.Lazy(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
+	ifname  = pattern.Lazy(`^[A-Za-z0-9_.-]{1,15}$`)
+	hash    = pattern.Lazy(`^\$(y|gy|7|6)\$[./A-Za-z0-9$=,]{20,200}$`)
 )
 
 func (h Identity) check(r *report.Report) {
@@ -80,7 +81,7 @@ func validFQDN(s string) bool {
 	parts := strings.Split(s, ".")
 	last := parts[len(parts)-1]
 	return len(s) <= 253 && len(parts) >= 2 && strings.Trim(last, "0123456789") != "" &&
-		!slices.ContainsFunc(parts, func(p string) bool { return !label.MatchString(p) })
+		!slices.ContainsFunc(parts, func(p string) bool { return !label().MatchString(p) })
 }
 
 // keyboardHint knows what people write for the two layouts of English.
@@ -99,7 +100,7 @@ func keyboardHint(s string) string {
 // validZone does not take what time.LoadLocation finds only on this machine: "Local", paths, and other files beside zones.
 func validZone(s string) bool {
 	_, err := time.LoadLocation(s)
-	return err == nil && s != "Local" && zone.MatchString(s)
+	return err == nil && s != "Local" && zone().MatchString(s)
 }
 
 func checkUsers(r *report.Report, users []User) {
@@ -120,7 +121,7 @@ func checkUsers(r *report.Report, users []User) {
 func (u User) canLogIn() bool { return len(u.SSHKeys) > 0 || u.PasswordHash != "" }
 
 func (u User) check(r *report.Report, path string) {
-	if !account.MatchString(u.Name) {
+	if !account().MatchString(u.Name) {
 		r.Add(path+".name", "lower-case letters, digits, - and _, at most 32", "%q is not an account name", u.Name)
 	} else if slices.Contains(systemNames, u.Name) {
 		r.Add(path+".name", "take another name", "%q is a name of the system", u.Name)
@@ -130,7 +131,7 @@ func (u User) check(r *report.Report, path string) {
 			r.Add(fmt.Sprintf("%s.ssh_keys[%d]", path, i), "paste the line of a file such as ~/.ssh/id_ed25519.pub", "not an SSH public key: %s", why)
 		}
 	}
-	if u.PasswordHash != "" && !hash.MatchString(u.PasswordHash) {
+	if u.PasswordHash != "" && !hash().MatchString(u.PasswordHash) {
 		r.Add(path+".password_hash", "make one with: mkpasswd -m yescrypt", "not a yescrypt or SHA-512 hash; plain passwords are never taken")
 	}
 }
@@ -184,7 +185,7 @@ func (n Network) checkLists(r *report.Report) {
 		}
 	}
 	for i, s := range n.Search {
-		if !validFQDN(s) && !label.MatchString(s) {
+		if !validFQDN(s) && !label().MatchString(s) {
 			r.Add(fmt.Sprintf("network.search[%d]", i), "", "%q is not a domain", s)
 		}
 	}
@@ -211,7 +212,7 @@ func (p Port) check(r *report.Report, path string) {
 	switch {
 	case (p.MAC == "") == (p.Name == ""):
 		r.Add(path, "", "needs either mac or name")
-	case p.Name != "" && !ifname.MatchString(p.Name):
+	case p.Name != "" && !ifname().MatchString(p.Name):
 		r.Add(path+".name", "", "%q is not an interface name", p.Name)
 	case p.Name == "br0" || p.Name == "lo":
 		r.Add(path+".name", "name the network card", "%q cannot be in the bridge", p.Name)

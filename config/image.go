@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"debvisor/internal/pattern"
 	"debvisor/internal/report"
 )
 
@@ -76,10 +77,10 @@ type Package struct {
 }
 
 var (
-	packageName = lazily(`^[a-z0-9][a-z0-9+.-]+$`)
-	shortName   = lazily(`^[a-z0-9][a-z0-9-]*$`)
-	suiteName   = lazily(`^[a-z][a-z0-9-]*$`)
-	labelPrefix = lazily(`^[A-Z][A-Z0-9_]{0,22}$`) // 32 less "_" and 8 of the build id
+	packageName = pattern.Lazy(`^[a-z0-9][a-z0-9+.-]+$`)
+	shortName   = pattern.Lazy(`^[a-z0-9][a-z0-9-]*$`)
+	suiteName   = pattern.Lazy(`^[a-z][a-z0-9-]*$`)
+	labelPrefix = pattern.Lazy(`^[A-Z][A-Z0-9_]{0,22}$`) // 32 less "_" and 8 of the build id
 )
 
 // LoadImage reads and checks image.yaml and all package lists below files. The error has everything that is wrong.
@@ -98,13 +99,13 @@ func (img *Image) check(r *report.Report, files fs.FS) {
 	if img.Version != 1 {
 		r.Add("version", "write version: 1", "must be 1")
 	}
-	if !suiteName.MatchString(img.Suite) {
+	if !suiteName().MatchString(img.Suite) {
 		r.Add("suite", "write suite: trixie", "%q is not a Debian release", img.Suite)
 	}
 	if img.Architecture != "amd64" {
 		r.Add("architecture", "write architecture: amd64", "%q is not supported", img.Architecture)
 	}
-	if !labelPrefix.MatchString(img.VolumeLabel) {
+	if !labelPrefix().MatchString(img.VolumeLabel) {
 		r.Add("volume_label", "", "must be 1 to 23 of A-Z, 0-9 and _, not %q", img.VolumeLabel)
 	}
 	if img.Compression.Algorithm != "zstd" {
@@ -146,12 +147,12 @@ func checkURI(r *report.Report, path, uri string) {
 func (img *Image) checkRepositories(r *report.Report, files fs.FS) {
 	for i, repo := range img.ExtraRepositories {
 		at := fmt.Sprintf("extra_repositories[%d]", i)
-		if !shortName.MatchString(repo.Name) {
+		if !shortName().MatchString(repo.Name) {
 			r.Add(at+".name", "", "%q is not a short name of a-z, 0-9 and -", repo.Name)
 		}
 		checkURI(r, at+".uri", repo.URI)
 		for j, name := range repo.Packages {
-			if !packageName.MatchString(name) {
+			if !packageName().MatchString(name) {
 				r.Add(fmt.Sprintf("%s.packages[%d]", at, j), "", "%q is not a package name", name)
 			}
 		}
@@ -170,7 +171,7 @@ func (img *Image) checkEditions(r *report.Report, files fs.FS) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(img.Editions)) {
 		at := "editions." + name
-		if !shortName.MatchString(name) {
+		if !shortName().MatchString(name) {
 			r.Add(at, "", "%q is not a short name of a-z, 0-9 and -", name)
 		}
 		if len(img.Editions[name].Packages) == 0 {
@@ -208,7 +209,7 @@ func (img *Image) checkList(r *report.Report, files fs.FS, at, list string) {
 		r.Add(at, "", "%v", err)
 	}
 	for _, p := range packages {
-		if !packageName.MatchString(p.Name) {
+		if !packageName().MatchString(p.Name) {
 			r.Add(at, "", "%s:%d: %q is not a package name", p.File, p.Line, p.Name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"debvisor/internal/host"
 	"debvisor/internal/netcfg"
+	"debvisor/internal/pattern"
 	"debvisor/internal/unit"
 )
 
@@ -66,7 +67,7 @@ const (
 )
 
 // pool is Debian's line with its own servers, live or already commented out by this step.
-var pool = regexp.MustCompile(`(?m)^(# replaced by ` + regexp.QuoteMeta(chronySources) + `: )?(pool .*)$`)
+var pool = pattern.Lazy(`(?m)^(# replaced by ` + regexp.QuoteMeta(chronySources) + `: )?(pool .*)$`)
 
 // chrony puts the operator's time servers in the place of Debian's pool, or brings it back.
 func (n node) chrony() ([]host.Change, error) {
@@ -79,7 +80,7 @@ func (n node) chrony() ([]host.Change, error) {
 		line = "# replaced by " + chronySources + ": $2"
 		sources = host.File{Path: chronySources, Content: "server " + strings.Join(servers, " iburst\nserver ") + " iburst\n", Mode: 0o644}
 	}
-	main := host.File{Path: chronyConf, Content: pool.ReplaceAllString(string(text), line), Mode: 0o644}
+	main := host.File{Path: chronyConf, Content: pool().ReplaceAllString(string(text), line), Mode: 0o644}
 	return n.applied("chrony", []host.Want{main, sources}, unit.Refresh("chrony.service"))
 }
 

@@ -3,9 +3,9 @@ package firstboot
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // sitePlaybook is what Ansible applies to every node; the image brings it with the collection.
@@ -25,7 +25,7 @@ func (n node) site(ctx context.Context) ([]host.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	recap := siteRecap.FindSubmatch(out)
+	recap := siteRecap().FindSubmatch(out)
 	switch {
 	case recap == nil:
 		return nil, fmt.Errorf("read what %s printed: it does not say how many tasks changed something", siteCmd("--check"))
@@ -36,7 +36,7 @@ func (n node) site(ctx context.Context) ([]host.Change, error) {
 }
 
 // siteRecap is the line with which ansible-playbook ends.
-var siteRecap = regexp.MustCompile(`(?m)^localhost +: ok=\d+ +changed=(\d+) `)
+var siteRecap = pattern.Lazy(`(?m)^localhost +: ok=\d+ +changed=(\d+) `)
 
 func siteCmd(options ...string) host.Cmd {
 	args := append([]string{ansiblePlaybook, "--inventory", "localhost,", "--connection", "local"}, options...)

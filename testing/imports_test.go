@@ -11,6 +11,7 @@ import (
 // layers are the folders of each layer, the lowest first. A package may import lower layers and its own folder, never its
 // neighbours; what is in no list is a domain package when it is below internal/.
 var layers = [][]string{
+	{"internal/pattern"},
 	{"internal/report", "internal/host", "internal/version", "internal/names"},
 	{"internal/exit", "internal/session", "internal/tsig"},
 	{"internal"},
@@ -18,6 +19,9 @@ var layers = [][]string{
 	{"builder", "firstboot", "installer", "internal/health"},
 	{"cmd", "modules", "testing"},
 }
+
+// domains is where the packages below internal/ are that no layer lists.
+var domains = slices.IndexFunc(layers, func(l []string) bool { return slices.Contains(l, "internal") })
 
 // layer is the layer of a folder and the listed folder that it belongs to; for a domain package, and for a command, that is
 // the package itself. The root package is data, below everything.
@@ -33,7 +37,7 @@ func layer(folder string) (int, string) {
 		}
 	}
 	if strings.HasPrefix(folder, "internal/") {
-		return 2, family(folder, "internal")
+		return domains, family(folder, "internal")
 	}
 	return len(layers), folder
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // node is one block device of the kernel: a disk, a partition, or something stacked on others.
@@ -117,14 +117,14 @@ func (g *graph) number(name, attribute string) (int64, error) {
 
 // wholeDisk names the drivers whose devices are disks. Anything else (zvols, network block devices, boot areas of flash
 // chips, paths that the kernel combines itself) is left alone, because nobody has thought about it.
-var wholeDisk = regexp.MustCompile(`^(sd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+|pmem\d+)$`)
+var wholeDisk = pattern.Lazy(`^(sd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+|pmem\d+)$`)
 
-var loopDisk = regexp.MustCompile(`^loop\d+$`)
+var loopDisk = pattern.Lazy(`^loop\d+$`)
 
 func (g *graph) disks(o Options) []string {
 	var names []string
 	for name, n := range g.nodes {
-		if n.parent == "" && (wholeDisk.MatchString(name) || o.Loops && loopDisk.MatchString(name) && g.backingFile(name) != "") {
+		if n.parent == "" && (wholeDisk().MatchString(name) || o.Loops && loopDisk().MatchString(name) && g.backingFile(name) != "") {
 			names = append(names, name)
 		}
 	}

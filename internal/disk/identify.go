@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // sysSector is the unit of every size in sysfs, whatever the disk's own sectors.
@@ -125,25 +127,25 @@ func (g *graph) partition(name string) (Partition, error) {
 // connections tell the transport from the path of the device in sysfs. The order matters: a USB bridge shows up as SCSI.
 var connections = []struct {
 	name string
-	in   *regexp.Regexp
+	in   func() *regexp.Regexp
 }{
-	{"usb", regexp.MustCompile(`/usb\d+/`)},
-	{"sata", regexp.MustCompile(`/ata\d+/`)},
-	{"sas", regexp.MustCompile(`/(end_device|sas_host|port)-\d+:`)},
-	{"fc", regexp.MustCompile(`/rport-\d+:`)},
-	{"iscsi", regexp.MustCompile(`/session\d+/`)},
-	{"scsi", regexp.MustCompile(`/host\d+/target`)},
-	{"nvme", regexp.MustCompile(`/nvme\d+n\d+$`)},
-	{"virtio", regexp.MustCompile(`/virtio\d+/`)},
-	{"mmc", regexp.MustCompile(`/mmc\d+/`)},
-	{"xen", regexp.MustCompile(`/xvd[a-z]+$`)},
-	{"nvdimm", regexp.MustCompile(`/pmem\d+$`)},
-	{"loop", regexp.MustCompile(`/loop\d+$`)},
+	{"usb", pattern.Lazy(`/usb\d+/`)},
+	{"sata", pattern.Lazy(`/ata\d+/`)},
+	{"sas", pattern.Lazy(`/(end_device|sas_host|port)-\d+:`)},
+	{"fc", pattern.Lazy(`/rport-\d+:`)},
+	{"iscsi", pattern.Lazy(`/session\d+/`)},
+	{"scsi", pattern.Lazy(`/host\d+/target`)},
+	{"nvme", pattern.Lazy(`/nvme\d+n\d+$`)},
+	{"virtio", pattern.Lazy(`/virtio\d+/`)},
+	{"mmc", pattern.Lazy(`/mmc\d+/`)},
+	{"xen", pattern.Lazy(`/xvd[a-z]+$`)},
+	{"nvdimm", pattern.Lazy(`/pmem\d+$`)},
+	{"loop", pattern.Lazy(`/loop\d+$`)},
 }
 
 func transport(dir string) string {
 	for _, c := range connections {
-		if c.in.MatchString(dir) {
+		if c.in().MatchString(dir) {
 			return c.name
 		}
 	}

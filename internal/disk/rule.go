@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // Rule says which disks a role gets: exactly Count (0 means 1) of those that Match.
@@ -65,12 +66,12 @@ func (p Pattern) Holds(values ...string) bool {
 	return false
 }
 
-var mangled = regexp.MustCompile(`[\s_/]+`)
+var mangled = pattern.Lazy(`[\s_/]+`)
 
 // plain is a form in which the spellings of one name are equal. It has no slash, which a glob would not cross.
 func plain(s string) string {
 	s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "/dev/disk/by-id/"), "/dev/disk/by-path/")
-	return strings.Trim(mangled.ReplaceAllString(strings.ToLower(s), "_"), "_")
+	return strings.Trim(mangled().ReplaceAllString(strings.ToLower(s), "_"), "_")
 }
 
 // count is how many disks the rule wants.
@@ -131,7 +132,7 @@ func canonicalPattern(p Pattern) Pattern {
 	var all []string
 	for a := range strings.SplitSeq(string(p), "|") {
 		a = canonicalWWN(strings.TrimPrefix(strings.TrimSpace(a), "wwn-"))
-		if bareWWN.MatchString(a) {
+		if bareWWN().MatchString(a) {
 			a = "0x" + a
 		}
 		all = append(all, a)
@@ -139,4 +140,4 @@ func canonicalPattern(p Pattern) Pattern {
 	return Pattern(strings.Join(all, "|"))
 }
 
-var bareWWN = regexp.MustCompile(`^[0-9a-f]{16}(?:[0-9a-f]{16})?$`)
+var bareWWN = pattern.Lazy(`^[0-9a-f]{16}(?:[0-9a-f]{16})?$`)

@@ -3,9 +3,10 @@ package disk
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // Size is a condition on a disk's size, as an operator writes it: ">=200GB", ">=200GB <2TB", "200GB..2TB" (both ends
@@ -34,16 +35,16 @@ func (s Size) Holds(size int64) bool {
 	return err == nil && low <= size && size <= high
 }
 
-var sizeRange = regexp.MustCompile(`^([^.\s][^\s]*?)\.\.([^.\s][^\s]*)$`)
+var sizeRange = pattern.Lazy(`^([^.\s][^\s]*?)\.\.([^.\s][^\s]*)$`)
 
 // bounds are the smallest and the largest size in bytes that meet every comparison.
 func (s Size) bounds() (low, high int64, err error) {
 	expr := strings.TrimSpace(string(s))
-	if m := sizeRange.FindStringSubmatch(expr); m != nil {
+	if m := sizeRange().FindStringSubmatch(expr); m != nil {
 		expr = ">=" + m[1] + " <=" + m[2]
 	}
-	terms := sizeTerm.FindAllStringSubmatch(expr, -1)
-	if len(terms) == 0 || strings.TrimLeft(sizeTerm.ReplaceAllString(expr, ""), ", ") != "" {
+	terms := sizeTerm().FindAllStringSubmatch(expr, -1)
+	if len(terms) == 0 || strings.TrimLeft(sizeTerm().ReplaceAllString(expr, ""), ", ") != "" {
 		return 0, 0, fmt.Errorf("size %q: want comparisons such as >=200GB, or 200GB..2TB", string(s))
 	}
 	low, high = 0, math.MaxInt64
@@ -57,7 +58,7 @@ func (s Size) bounds() (low, high int64, err error) {
 	return low, high, nil
 }
 
-var sizeTerm = regexp.MustCompile(`(>=|<=|==|>|<)\s*([0-9][0-9.]*\s*[A-Za-z]*)`)
+var sizeTerm = pattern.Lazy(`(>=|<=|==|>|<)\s*([0-9][0-9.]*\s*[A-Za-z]*)`)
 
 func narrow(low, high int64, operator string, n int64) (int64, int64) {
 	switch operator {
@@ -78,10 +79,10 @@ var units = map[string]float64{
 	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50,
 }
 
-var amount = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)$`)
+var amount = pattern.Lazy(`^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)$`)
 
 func parseBytes(s string) (int64, error) {
-	m := amount.FindStringSubmatch(s)
+	m := amount().FindStringSubmatch(s)
 	if m == nil {
 		return 0, fmt.Errorf("%q is not a number with a unit, such as 1.5TB or 200GiB", s)
 	}

@@ -1,10 +1,11 @@
 package disk
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // udevEntry is what udev knows about one device: its links below /dev and its properties.
@@ -56,10 +57,10 @@ func (u udevEntry) property(name string) string {
 	return clean(s)
 }
 
-var udevEscape = regexp.MustCompile(`\\x[0-9a-fA-F]{2}`)
+var udevEscape = pattern.Lazy(`\\x[0-9a-fA-F]{2}`)
 
 func decodeUdev(s string) string {
-	return udevEscape.ReplaceAllStringFunc(s, func(e string) string {
+	return udevEscape().ReplaceAllStringFunc(s, func(e string) string {
 		n, err := strconv.ParseUint(e[2:], 16, 8)
 		if err != nil {
 			return e

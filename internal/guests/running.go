@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // virshTime is how long libvirt may take to answer one question.
@@ -22,7 +22,7 @@ const virshTime = 20 * time.Second
 // atOnce is how many guests one virsh is asked about: its commands are a single argument.
 const atOnce = 200
 
-var uuidFormat = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var uuidFormat = pattern.Lazy(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // Running are the guests that run, by what libvirt says, in the order of their names. When libvirt does not answer nobody
 // knows, which is an error and not "none".
@@ -64,7 +64,7 @@ func each(command string, uuids []string, options string) string {
 
 func uuids(list string) (all []string) {
 	for word := range strings.FieldsSeq(list) {
-		if uuidFormat.MatchString(word) {
+		if uuidFormat().MatchString(word) {
 			all = append(all, word)
 		}
 	}
@@ -104,7 +104,7 @@ func parseDomains(text []byte) ([]Guest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read what virsh dumpxml says: %w", err)
 		}
-		if one.ID != "" && uuidFormat.MatchString(one.UUID) {
+		if one.ID != "" && uuidFormat().MatchString(one.UUID) {
 			all = append(all, one.guest())
 		}
 	}

@@ -2,9 +2,9 @@ package health
 
 import (
 	"context"
-	"regexp"
 
 	"debvisor/internal/bootfiles"
+	"debvisor/internal/pattern"
 )
 
 // bootFiles are what firmware and boot loader look for, apart from the copies of packages' files and the kernels that the
@@ -15,7 +15,7 @@ var bootFiles = []string{
 }
 
 // menuFiles finds the kernels and initial RAM disks of a boot menu.
-var menuFiles = regexp.MustCompile(`(?m)^\s*(?:linux|initrd)\s+(/boot/\S+)`)
+var menuFiles = pattern.Lazy(`(?m)^\s*(?:linux|initrd)\s+(/boot/\S+)`)
 
 func boot(_ context.Context, n *Node, r *Result) error {
 	menu, err := n.ReadFile("/boot/grub/grub.cfg")
@@ -27,7 +27,7 @@ func boot(_ context.Context, n *Node, r *Result) error {
 		needed = append(needed, f.Name())
 	}
 	needed = append(needed, bootFiles...)
-	entries := menuFiles.FindAllStringSubmatch(string(menu), -1)
+	entries := menuFiles().FindAllStringSubmatch(string(menu), -1)
 	for _, m := range entries {
 		needed = append(needed, m[1])
 	}

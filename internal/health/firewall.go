@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"debvisor/internal/host"
 	"debvisor/internal/nft"
+	"debvisor/internal/pattern"
 )
 
 func firewall(ctx context.Context, n *Node, r *Result) error {
@@ -63,7 +63,7 @@ func firewallRules(ctx context.Context, n *Node, r *Result) error {
 }
 
 // loadMark is the chain in which the one who loads the rules leaves a mark; the files do not have it.
-var loadMark = regexp.MustCompile(`(?s)\n\tchain loaded \{.*?\n\t\}`)
+var loadMark = pattern.Lazy(`(?s)\n\tchain loaded \{.*?\n\t\}`)
 
 // onTrial reports whether the rules in the kernel wait to be confirmed; then they are not those of the files, and need not be.
 func onTrial(n *Node, r *Result, kernel string) (bool, error) {
@@ -81,7 +81,7 @@ func onTrial(n *Node, r *Result, kernel string) (bool, error) {
 // sortedTable is a table without the mark and with its sets and chains sorted: the kernel keeps them in the order in which they
 // came to be, and services come and go.
 func sortedTable(table []byte) string {
-	text := strings.TrimPrefix(loadMark.ReplaceAllString(string(table), ""), "table inet debvisor {\n")
+	text := strings.TrimPrefix(loadMark().ReplaceAllString(string(table), ""), "table inet debvisor {\n")
 	blocks := strings.Split(strings.TrimSuffix(text, "\n}\n"), "\n\n")
 	for i := range blocks {
 		blocks[i] = strings.Trim(blocks[i], "\n")

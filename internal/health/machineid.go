@@ -2,18 +2,19 @@ package health
 
 import (
 	"context"
-	"regexp"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
-var validID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var validID = pattern.Lazy(`^[0-9a-f]{32}$`)
 
 func machineID(_ context.Context, n *Node, r *Result) error {
 	id, err := n.line("/etc/machine-id")
 	switch {
 	case err != nil:
 		return err
-	case !validID.MatchString(id) || strings.Trim(id, "0") == "":
+	case !validID().MatchString(id) || strings.Trim(id, "0") == "":
 		r.fail("/etc/machine-id holds %q, not an id", id)
 	default:
 		r.ok("%s", id)

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // listener is a socket that waits for the network.
@@ -51,7 +52,7 @@ func list(names []string) string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
-var processName = regexp.MustCompile(`users:\(\("([^"]*)"`)
+var processName = pattern.Lazy(`users:\(\("([^"]*)"`)
 
 // listeners reads the lines of ss: protocol, state, two queues, local address and port, peer, processes.
 func listeners(text string) []listener {
@@ -67,7 +68,7 @@ func listeners(text string) []listener {
 			continue
 		}
 		l := listener{protocol: f[0], address: f[4][:max(0, colon)], port: port}
-		if m := processName.FindStringSubmatch(line); m != nil {
+		if m := processName().FindStringSubmatch(line); m != nil {
 			l.process = m[1]
 		}
 		all = append(all, l)

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"debvisor/internal/host"
 	"debvisor/internal/names"
+	"debvisor/internal/pattern"
 )
 
-var managementElements = regexp.MustCompile(`(?m)^add element inet debvisor management[46] \{ (.*) \}$`)
+var managementElements = pattern.Lazy(`(?m)^add element inet debvisor management[46] \{ (.*) \}$`)
 
 // Management are the networks that may reach SSH, by the base ruleset that was confirmed last: none where there is no such
 // file, or where every network may.
@@ -26,7 +26,7 @@ func Management(h *host.Host) ([]netip.Prefix, error) {
 		return nil, err
 	}
 	var all []netip.Prefix
-	for _, m := range managementElements.FindAllStringSubmatch(string(data), -1) {
+	for _, m := range managementElements().FindAllStringSubmatch(string(data), -1) {
 		for text := range strings.SplitSeq(m[1], ", ") {
 			p, err := netip.ParsePrefix(text)
 			if err != nil {

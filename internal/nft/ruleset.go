@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // ruleset is what is in force, as nft prints it without the elements of sets: those of a blocklist take a minute.
@@ -35,9 +36,9 @@ func (r ruleset) digest() string {
 
 // objects are what a table holds besides rules that matters to packets: sets and maps come first, whose elements may name
 // chains.
-var objects = []*regexp.Regexp{
-	regexp.MustCompile(`(?m)^\t(set|map|flowtable) (\S+) \{`),
-	regexp.MustCompile(`(?m)^\t(chain) (\S+) \{`),
+var objects = []func() *regexp.Regexp{
+	pattern.Lazy(`(?m)^\t(set|map|flowtable) (\S+) \{`),
+	pattern.Lazy(`(?m)^\t(chain) (\S+) \{`),
 }
 
 // stale deletes the sets and chains of the table that a text to load does not have. It comes before the text, which may
@@ -45,7 +46,7 @@ var objects = []*regexp.Regexp{
 func (r ruleset) stale(text string) string {
 	var b strings.Builder
 	for _, object := range objects {
-		for _, found := range object.FindAllStringSubmatch(r.table("debvisor"), -1) {
+		for _, found := range object().FindAllStringSubmatch(r.table("debvisor"), -1) {
 			if !declares(text, found[1], found[2]) {
 				fmt.Fprintf(&b, "delete %s inet debvisor %s\n", found[1], found[2])
 			}
@@ -58,8 +59,8 @@ func (r ruleset) stale(text string) string {
 }
 
 func declares(text, kind, name string) bool {
-	pattern := `\b` + kind + `\s+(inet\s+debvisor\s+)?` + regexp.QuoteMeta(name) + `(\s|[{;]|$)`
-	return regexp.MustCompile(pattern).MatchString(text)
+	declaration := `\b` + kind + `\s+(inet\s+debvisor\s+)?` + regexp.QuoteMeta(name) + `(\s|[{;]|$)`
+	return regexp.MustCompile(declaration).MatchString(text)
 }
 
 // blocklist includes the blocklist's file unless its table is in the kernel: its module keeps that, and reading a million

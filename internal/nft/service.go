@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"debvisor/internal/pattern"
 )
 
 // Service is something on the machine that others may reach.
@@ -46,7 +47,7 @@ func (p Ports) String() string {
 func (p Ports) overlaps(q Ports) bool { return p.First <= q.Last && q.First <= p.Last }
 
 // serviceName fits into the name of a set beside its prefix.
-var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,15}$`)
+var serviceName = pattern.Lazy(`^[a-z][a-z0-9_-]{0,15}$`)
 
 const sshPort = 22
 
@@ -65,7 +66,7 @@ func (c Config) Check() error {
 // faults are those of the service itself, and its contradictions to the ones before it.
 func (s Service) faults(before []Service) []string {
 	var found []string
-	if !serviceName.MatchString(s.Name) {
+	if !serviceName().MatchString(s.Name) {
 		found = append(found, "its name must begin with a small letter and have at most 16 small letters, digits, - and _")
 	}
 	if s.Protocol != "tcp" && s.Protocol != "udp" {

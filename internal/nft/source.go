@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // source is a whole ruleset as text, the blocklist apart.
@@ -89,7 +89,7 @@ func includeOthers(h *host.Host) (string, error) {
 	return b.String(), err
 }
 
-var includeLine = regexp.MustCompile(`(?m)^[ \t]*include[ \t]+"(/[^"]*)"[ \t;]*$`)
+var includeLine = pattern.Lazy(`(?m)^[ \t]*include[ \t]+"(/[^"]*)"[ \t;]*$`)
 
 // mostLevels is how deep nft lets files include each other.
 const mostLevels = 16
@@ -100,8 +100,8 @@ func inlined(h *host.Host, text string, level int) (string, error) {
 		return "", errors.New("the files include each other without an end")
 	}
 	var wrong error
-	whole := includeLine.ReplaceAllStringFunc(text, func(line string) string {
-		content, err := contents(h, includeLine.FindStringSubmatch(line)[1], level)
+	whole := includeLine().ReplaceAllStringFunc(text, func(line string) string {
+		content, err := contents(h, includeLine().FindStringSubmatch(line)[1], level)
 		wrong = errors.Join(wrong, err)
 		return content
 	})
@@ -142,14 +142,14 @@ func matches(h *host.Host, pattern string) ([]string, error) {
 	}), err
 }
 
-var tableLine = regexp.MustCompile(`(?m)^[ \t]*(?:(?:add|create)[ \t]+)?table[ \t]+(?:(ip6?|inet|arp|bridge|netdev)[ \t]+)?([^\s{;]+)`)
+var tableLine = pattern.Lazy(`(?m)^[ \t]*(?:(?:add|create)[ \t]+)?table[ \t]+(?:(ip6?|inet|arp|bridge|netdev)[ \t]+)?([^\s{;]+)`)
 
 // newTables are the tables beside DebVisor's that a text would make, as nft writes them: "inet x".
 func newTables(ctx context.Context, h *host.Host, text string) ([]string, error) {
 	out, err := h.Run(ctx, "nft", "list", "tables")
 	known := strings.Split(string(out), "\n")
 	var all []string
-	for _, found := range tableLine.FindAllStringSubmatch(text, -1) {
+	for _, found := range tableLine().FindAllStringSubmatch(text, -1) {
 		name := cmp.Or(found[1], "ip") + " " + found[2]
 		if name != "inet debvisor" && !slices.Contains(known, "table "+name) && !slices.Contains(all, name) {
 			all = append(all, name)

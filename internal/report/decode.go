@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"debvisor/internal/pattern"
 )
 
 // Decode reads one YAML document (JSON is one too) into the struct that into points to. Unknown and repeated keys, values
@@ -32,16 +33,16 @@ func Decode(file string, data []byte, into any) *Report {
 	return r
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlLine = pattern.Lazy(`^yaml: (?:line (\d+): )?`)
 
 // syntax turns the parser's error, which has a line at best, into a finding.
 func (r *Report) syntax(err error) {
 	at := place{1, 1}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+	if m := yamlLine().FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
 		fmt.Sscan(m[1], &at.line)
 	}
 	r.places[""] = at
-	message := yamlLine.ReplaceAllString(err.Error(), "")
+	message := yamlLine().ReplaceAllString(err.Error(), "")
 	if message == "EOF" {
 		message = "the file is empty"
 	}

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"debvisor/internal/host"
+	"debvisor/internal/pattern"
 )
 
 // Open are the clients of the SSH sessions that are open now, by address and port: what comes to port 22, and what is sshd's
@@ -36,10 +36,10 @@ func Open(ctx context.Context, h *host.Host) ([]netip.AddrPort, error) {
 }
 
 // zone is the interface of a link-local address, which ss writes behind the bracket and sshd before it.
-var zone = regexp.MustCompile(`%[^:\]]+`)
+var zone = pattern.Lazy(`%[^:\]]+`)
 
 func parse(s string) (netip.AddrPort, error) {
-	a, err := netip.ParseAddrPort(zone.ReplaceAllString(s, ""))
+	a, err := netip.ParseAddrPort(zone().ReplaceAllString(s, ""))
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), err
 }
 

@@ -66,7 +66,7 @@ func (p *parser) key() (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	if name = strings.Trim(name, `"`); !nameFormat.MatchString(name) {
+	if name = strings.Trim(name, `"`); !nameFormat().MatchString(name) {
 		return Key{}, p.wrong("the name of a key should be here, such as debvisor-node-2026112401")
 	}
 	if err := p.expect("{", `"{"`); err != nil {

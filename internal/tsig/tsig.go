@@ -7,8 +7,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"debvisor/internal/pattern"
 )
 
 // Algorithm is the only one that is made and read: what every server and client since 2006 has.
@@ -56,11 +57,11 @@ func (k Key) String() string { return k.Name() }
 // GoString is the name, for the same reason.
 func (k Key) GoString() string { return k.Name() }
 
-var nameFormat = regexp.MustCompile(`^debvisor-(node|vm|xfer)-([1-9][0-9]{0,9})$`)
+var nameFormat = pattern.Lazy(`^debvisor-(node|vm|xfer)-([1-9][0-9]{0,9})$`)
 
 // Of is the key of that name and secret, which is in base64.
 func Of(name, secret string) (Key, error) {
-	parts := nameFormat.FindStringSubmatch(name)
+	parts := nameFormat().FindStringSubmatch(name)
 	if parts == nil {
 		return Key{}, fmt.Errorf("%q is not the name of a key, such as debvisor-node-2026112401", name)
 	}
