@@ -36,6 +36,7 @@ type Node struct {
 	Offline  bool          // the system below Host.Root is not the running one: only files can be looked at
 	Patience time.Duration // for each check
 	grace    time.Duration // on top, for a command that is being ended to go; lastWord when 0
+	now      time.Time     // the present when zero
 }
 
 // Check is one question. Why says what goes wrong for the operator when the answer is no.

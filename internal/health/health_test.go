@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"debvisor/config"
+	"debvisor/internal/guests/installed"
 	"debvisor/internal/host/hosttest"
 	"debvisor/internal/names"
+	"debvisor/internal/tsig"
 
 	"golang.org/x/tools/txtar"
 )
@@ -36,6 +38,12 @@ var modes = map[string]fs.FileMode{
 	"/usr/local/sbin/debvisor-firstboot":  0o755,
 	"/usr/local/sbin/debvisor-installer":  0o755,
 	names.ClusterName:                     0o755,
+	tsig.TransferPath:                     0o640,
+	tsig.NodePath:                         0o640,
+	tsig.VMPath:                           0o640,
+	tsig.NodeKeyPath:                      0o600,
+	tsig.VMKeyPath:                        0o600,
+	installed.RegistryPath:                0o600,
 }
 
 // patient is a node that a test makes ill.
@@ -67,7 +75,10 @@ func healthy(t *testing.T) *patient {
 		p.chmod(name, mode)
 	}
 	p.m.Owners["/etc/shadow"], p.m.Owners["/etc/gshadow"] = "root:shadow", "root:shadow"
-	p.Node = &Node{Host: p.m.Host, Root: true, Patience: 10 * time.Second}
+	for _, role := range tsig.Roles {
+		p.m.Owners[tsig.ServerPath(role)] = "root:bind"
+	}
+	p.Node = &Node{Host: p.m.Host, Root: true, Patience: 10 * time.Second, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	return p
 }
 
