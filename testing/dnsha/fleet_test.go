@@ -81,7 +81,7 @@ func (f *fleet) converge(t *testing.T, interval float64) {
 	t.Helper()
 	vars, err := json.Marshal(map[string]any{
 		"dns_ha_vip": vip, "dns_ha_vip_prefix": 24, "dns_ha_interface": "host0", "dns_ha_advert_interval": interval,
-		"dns_ha_networks": []string{"10.99.0.0/24"},
+		"dns_ha_networks": []string{"10.99.0.0/24", "10.1.0.0/16"},
 	})
 	if err != nil {
 		t.Fatal(err)
