@@ -135,30 +135,46 @@ func (f *fleet) holder(ctx context.Context) (holder int, err error) {
 	return holder, nil
 }
 
-// together waits until the two are members of every zone and equal, and one has the virtual address, and says which.
+// together waits until the two are members of every zone in the same epoch and one has the virtual address, and says which.
 func (f *fleet) together(t *testing.T) (holder int) {
 	t.Helper()
 	until(t, 40*time.Second, func() (err error) {
-		var told [2]string
-		for n := range told {
-			r, err := f.report(t.Context(), n+1)
-			if err != nil {
-				return err
-			}
-			for _, z := range r.Zones {
-				if len(z.Members) != 2 || z.PeerState != "answers" || !r.Answers {
-					return fmt.Errorf("node%d: %s", n+1, r.String())
-				}
-				told[n] += fmt.Sprintf("%s %d %s %d;", z.Zone, z.Epoch, z.Writer, z.Serial)
-			}
-		}
-		if told[0] != told[1] {
-			return fmt.Errorf("the nodes say %s and %s", told[0], told[1])
-		}
+		return f.agree(t.Context(), func(z pair.ZoneReport) string { return fmt.Sprint(z.Zone, z.Epoch, z.Writer) })
+	})
+	until(t, 10*time.Second, func() (err error) {
 		holder, err = f.holder(t.Context())
 		return err
 	})
 	return holder
+}
+
+// equal waits until both have the same serials as well, which they do once nobody writes.
+func (f *fleet) equal(t *testing.T) {
+	t.Helper()
+	until(t, 10*time.Second, func() error {
+		return f.agree(t.Context(), func(z pair.ZoneReport) string { return fmt.Sprint(z.Zone, z.Epoch, z.Writer, z.Serial) })
+	})
+}
+
+// agree is nil when each sees the other, both are members of every zone, and what they say of their zones is the same.
+func (f *fleet) agree(ctx context.Context, says func(pair.ZoneReport) string) error {
+	var said [2]string
+	for n := range said {
+		r, err := f.report(ctx, n+1)
+		if err != nil {
+			return err
+		}
+		for _, z := range r.Zones {
+			if len(z.Members) != 2 || z.PeerState != pair.Answers.String() || !r.Answers {
+				return fmt.Errorf("node%d: %s", n+1, r.String())
+			}
+			said[n] += says(z) + "; "
+		}
+	}
+	if said[0] != said[1] {
+		return fmt.Errorf("the nodes say %s and %s", said[0], said[1])
+	}
+	return nil
 }
 
 // writer is the node that writes to the zone.

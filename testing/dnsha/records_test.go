@@ -28,7 +28,7 @@ func TestWhatWasAcknowledgedIsOnBothNodes(t *testing.T) {
 	if err := c.end(); err != nil {
 		t.Error(err)
 	}
-	f.together(t)
+	f.equal(t)
 	f.hasAll(t, c.acked)
 }
 
