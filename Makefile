@@ -8,10 +8,10 @@ LDFLAGS := -s -w -X debvisor/internal/version.Version=$(VERSION) -X debvisor/int
 export CGO_ENABLED = 0
 BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help check-go modules build collection iso emulator boot unit check test lab molecule e2e-power bench bench-blocklist clean
+.PHONY: help check-go modules build collection iso emulator boot unit check test lab molecule e2e-power e2e-dns bench bench-blocklist clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' Makefile | expand -t 18
 
 check-go: # the one prerequisite
 	@GO='$(GO)' tools/check-go
@@ -65,6 +65,10 @@ molecule: collection ## every role's Molecule scenarios, on nodes of a lab (as r
 
 e2e-power: ## cut the power in the middle of an installation (as root; after make test)
 	DEBVISOR_E2E=1 DEBVISOR_E2E_POWER=1 $(GO) test -count=1 -timeout 30m -v -run TestPowerCut ./testing/e2e
+
+# One package at a time: what is measured is how fast nodes notice that others are gone.
+e2e-dns: ## the pair of name servers and the rotation of keys, everything 20 times, and the times of failover (as root; after make test)
+	DEBVISOR_E2E_DNS=1 $(GO) test -count=1 -timeout 90m -p 1 -v ./testing/dnsha ./testing/dnspair ./internal/dns/rotation
 
 bench: iso collection ## sizes and times beside other tools', into build/bench (as root)
 	tools/apt-need tools/bench.packages
