@@ -18,6 +18,7 @@ const LeasePath = "/var/lib/debvisor/tsig/lease.json"
 type Lease struct {
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until"`
+	Serial uint32    `json:"serial"` // the generation that it is about
 }
 
 // Claim is who asks for a lease, and for how long.
@@ -52,13 +53,13 @@ func (m Machine) mine(c Claim) (Lease, error) {
 	return l, err
 }
 
-// take plans that the lease is c's. One that is, and has half of its time left, is left alone.
-func (m Machine) take(c Claim) ([]host.Change, error) {
+// take plans that the lease is c's, for a generation. One that is, and has half of its time left, is left alone.
+func (m Machine) take(c Claim, serial uint32) ([]host.Change, error) {
 	l, err := m.mine(c)
-	if err != nil || l.Holder == c.Holder && l.Until.Sub(m.Now) > c.For/2 {
+	if err != nil || l.Holder == c.Holder && l.Serial == serial && l.Until.Sub(m.Now) > c.For/2 {
 		return nil, err
 	}
-	text, err := json.Marshal(Lease{Holder: c.Holder, Until: m.Now.Add(c.For).UTC().Truncate(time.Second)})
+	text, err := json.Marshal(Lease{Holder: c.Holder, Until: m.Now.Add(c.For).UTC().Truncate(time.Second), Serial: serial})
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +68,11 @@ func (m Machine) take(c Claim) ([]host.Change, error) {
 
 // renew is take on the server that has a lease, and nothing on the others.
 func (m Machine) renew(c Claim) ([]host.Change, error) {
-	if !m.Exists(LeasePath) {
-		return nil, nil
+	l, err := m.lease()
+	if err != nil || l.Holder == "" {
+		return nil, err
 	}
-	return m.take(c)
+	return m.take(c, l.Serial)
 }
 
 // release plans that the next rotation may begin.

@@ -38,17 +38,22 @@ func (m Machine) Prepare(ctx context.Context, r Request) (Prepared, []host.Chang
 	if err != nil {
 		return Prepared{}, nil, err
 	}
-	p := r.decide(ring{own, active}, m.Now)
+	begun, err := m.lease()
+	if err != nil {
+		return Prepared{}, nil, err
+	}
+	here := ring{own, active, begun.Serial}
+	p := r.decide(here, m.Now)
 	if !p.Rotating {
-		p.Keys = ring{own, active}.of(p.Serial)
+		p.Keys = here.of(p.Serial)
 		return p, nil, nil
 	}
-	lease, err := m.take(r.Claim)
+	lease, err := m.take(r.Claim, p.Serial)
 	if err != nil {
 		return p, nil, err
 	}
 	for _, role := range tsig.Roles {
-		k, ok := (ring{own, active}).find(role, p.Serial)
+		k, ok := here.find(role, p.Serial)
 		if !ok {
 			k = tsig.New(role, p.Serial)
 		}
@@ -58,10 +63,11 @@ func (m Machine) Prepare(ctx context.Context, r Request) (Prepared, []host.Chang
 	return p, append(lease, accept...), err
 }
 
-// ring are the keys of a server, and which generation is in use.
+// ring are the keys of a server, which generation is in use, and which one was begun last.
 type ring struct {
 	keys   map[tsig.Role][]tsig.Key
 	active tsig.Active
+	begun  uint32
 }
 
 func (r ring) find(role tsig.Role, serial uint32) (tsig.Key, bool) {
@@ -91,8 +97,11 @@ func (r ring) newest() (serial uint32) {
 	return serial
 }
 
-// unfinished reports whether a rotation is under way: a generation is not in use yet, or one is left of before.
+// unfinished reports whether a rotation is under way: it has the lease, or a generation is left of before.
 func (r ring) unfinished() bool {
+	if n := r.newest(); n > 0 && n == r.begun && len(r.of(n)) == len(tsig.Roles) {
+		return true
+	}
 	for _, all := range r.keys {
 		if len(all) > 1 {
 			return true

@@ -204,6 +204,9 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 	if err := w.apply(first, changes); err != nil {
 		return changed, err
 	}
+	if _, left, err := w.as(first).Prepare(w.t.Context(), r); err != nil || len(left) > 0 {
+		return changed, fmt.Errorf("prepared again: %v, %w", left, err)
+	}
 	moved := time.Time{}
 	step := func(plan func(m Machine) ([]host.Change, error)) {
 		for _, m := range w.machines {
@@ -247,11 +250,15 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 	if err != nil {
 		return changed, err
 	}
-	wait, err := w.as(first).Wait(p.Serial, grace)
-	if err != nil {
-		return changed, err
+	var longest time.Duration
+	for _, m := range w.machines {
+		wait, err := w.as(m).Wait(p.Serial, grace)
+		if err != nil {
+			return changed, err
+		}
+		longest = max(longest, wait)
 	}
-	w.now = w.now.Add(wait)
+	w.now = w.now.Add(longest)
 	step(func(m Machine) ([]host.Change, error) { return m.Retire(w.t.Context(), c, p.Serial, grace) })
 	return changed, err
 }
@@ -370,6 +377,19 @@ func TestALostNodeIsReplaced(t *testing.T) {
 		w.broken = nil // it was refused at first, as it had to be
 		w.agree(t, first+2)
 	}
+}
+
+// A name server that was set up by hand, or whose first boot had no BIND, begins with nothing.
+func TestTheFirstServerHasNoKeys(t *testing.T) {
+	w := newWorld(t, 2)
+	for _, role := range tsig.Roles {
+		w.must([]host.Change{host.Remove{Path: tsig.ServerPath(role)}}, nil)(w.machines[0])
+	}
+	w.machines[0].load()
+	if _, err := w.rotate("a", false); err != nil {
+		t.Fatal(err)
+	}
+	w.agree(t, w.serial(t))
 }
 
 func TestAServerThatRefusesStopsTheRotation(t *testing.T) {
