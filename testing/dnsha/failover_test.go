@@ -47,6 +47,7 @@ func must(t *testing.T, err error) {
 func TestTheAddressMoves(t *testing.T) {
 	f := newFleet(t)
 	f.converge(t, 0.3)
+	t.Run("health", f.health)
 	for _, e := range events {
 		t.Run(e.name, func(t *testing.T) { f.measure(t, e) })
 	}
