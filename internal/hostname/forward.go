@@ -5,19 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"debvisor/internal/host"
 )
 
-// serversText is a servers-file of dnsmasq: whom it asks for names of the zone. Without name servers it answers itself that
-// that there is no such name.
+// serversText is a servers-file of dnsmasq: whom it asks for names of the zone, and for those of addresses. Without name
+// servers it answers itself that there is no such name in the zone.
 func (s Settings) serversText() string {
 	text := "# Written by debvisor hostname register from /etc/debvisor/dns.json.\n"
 	if len(s.Servers) == 0 {
 		return text + "server=/" + s.zone() + "/\n"
 	}
 	for _, server := range s.Servers {
-		text += fmt.Sprintf("server=/%s/%s#%d\n", s.zone(), server.Addr(), server.Port())
+		text += fmt.Sprintf("server=/%s/in-addr.arpa/ip6.arpa/%s#%d\n", s.zone(), server.Addr(), server.Port())
 	}
 	return text
 }
@@ -59,10 +60,23 @@ func (s Settings) plan(h *host.Host, r Registration) ([]host.Change, error) {
 	if len(changes) > 0 || last.Servers != text {
 		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "try-reload-or-restart", "dnsmasq.service"}}, Why: "let dnsmasq read " + ServersPath})
 	}
+	if withoutDigits(last.Why) == withoutDigits(r.Why) {
+		r.Why = last.Why
+	}
 	data, err := json.MarshalIndent(record{r, text}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	said, err := h.Need(host.File{Path: RecordPath, Content: string(data) + "\n", Mode: 0o644})
 	return append(changes, said...), err
+}
+
+// withoutDigits is what stays the same of an error that says a time or a port: the same trouble each minute is not news.
+func withoutDigits(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return -1
+		}
+		return c
+	}, s)
 }

@@ -134,7 +134,7 @@ func TestForwardingFollowsTheSettings(t *testing.T) {
 		t.Error(changes)
 	}
 	data, err := m.ReadFile(ServersPath)
-	if err != nil || !strings.HasSuffix(string(data), "json.\nserver=/lab.example/192.0.2.53#53\nserver=/lab.example/2001:db8::53#5353\n") {
+	if err != nil || !strings.HasSuffix(string(data), "json.\nserver=/lab.example/in-addr.arpa/ip6.arpa/192.0.2.53#53\nserver=/lab.example/in-addr.arpa/ip6.arpa/2001:db8::53#5353\n") {
 		t.Errorf("%v\n%s", err, data)
 	}
 	// A reload that did not happen is done the next time, although the file is right by then.
@@ -172,5 +172,27 @@ func TestClusterName(t *testing.T) {
 	m.Runner.Fail(names.ClusterName, errors.New("exit status 1: connection\n refused"))
 	if r, _ := register(t, m, Settings{}); !strings.HasSuffix(r.String(), ": exit status 1: connection refused") || r.FQDN != "hv01.lab.example" {
 		t.Error(r)
+	}
+}
+
+// Without this a certificate that has expired would be written down, and said, each minute.
+func TestTheSameTroubleIsNotNews(t *testing.T) {
+	m := machine(t)
+	r, err := Look(t.Context(), m.Host, Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, why := range []string{"read tcp 10.0.0.1:40123: reset at 10:01", "read tcp 10.0.0.1:40999: reset at 10:02"} {
+		r.Why = why
+		changes, err := Plan(m.Host, r, Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 && len(changes) > 0 {
+			t.Errorf("the second time: %v", changes)
+		}
+		if err := m.Apply(t.Context(), changes); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
