@@ -87,7 +87,7 @@ func (n *node) Run(_ context.Context, c host.Cmd) ([]byte, error) {
 	case strings.HasPrefix(line, "systemctl show "):
 		active := map[bool]string{true: "active", false: "inactive"}[n.running[c.Args[3]]]
 		return []byte("LoadState=loaded\nUnitFileState=enabled\nActiveState=" + active + "\n"), nil
-	case c.Args[0] == "runuser":
+	case c.Args[0] == "ssh-keygen":
 		return nil, n.Apply(context.Background(), []host.Change{
 			host.Write{Path: rotation.RunnerKeyPath, After: "private", Mode: 0o600}, host.Write{Path: rotation.RunnerKeyPath + ".pub", After: publicLine, Mode: 0o644}})
 	case c.Args[0] == "useradd":
@@ -224,14 +224,14 @@ func TestARunnerIsLetIn(t *testing.T) {
 		t.Errorf("got %v", result)
 	}
 	n.has(t, fleetInventory, "all:")
-	if got := n.Owners[knownHosts]; got != "tsig-rotator:tsig-rotator" {
-		t.Errorf("%s is of %s", knownHosts, got)
+	if got := n.Owners[rotation.KnownHostsPath]; got != "root:root" {
+		t.Errorf("%s is of %s", rotation.KnownHostsPath, got)
 	}
 	if result := ansibletest.Run(t, Module, n.Host, map[string]any{"state": "keys"}); result["host_key"] != "ssh-ed25519 BBBB" {
 		t.Errorf("got %v", result)
 	}
 	ansibletest.Converge(t, Module, n.Host, map[string]any{"state": "trusting", "runner_keys": []string{"ssh-ed25519 AAAA"}, "runner_from": []string{"192.0.2.1"}})
-	n.has(t, rotation.PeerHome+"/.ssh/authorized_keys", `restrict,from="192.0.2.1" ssh-ed25519 AAAA`)
+	n.has(t, rotation.PeerKeysPath, `restrict,from="192.0.2.1" ssh-ed25519 AAAA`)
 }
 
 func TestEachMistakeIsNamed(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 
 const (
 	fleetInventory = "/etc/debvisor/ansible/inventory.yml"
-	knownHosts     = rotation.RunnerHome + "/.ssh/known_hosts"
 	hostKeyPath    = "/etc/ssh/ssh_host_ed25519_key.pub"
 )
 
@@ -30,9 +29,8 @@ func runner(t *ansible.Task, p params) ([]host.Change, error) {
 	if err := tellKey(t); err != nil || p.Inventory == "" {
 		return changes, err
 	}
-	owner := rotation.Runner + ":" + rotation.Runner
 	files, err := t.Host.Need(
-		host.File{Path: knownHosts, Content: p.KnownHosts, Mode: 0o600, Owner: owner},
+		host.File{Path: rotation.KnownHostsPath, Content: p.KnownHosts, Mode: 0o644},
 		host.Dir{Path: "/etc/debvisor/ansible", Mode: 0o755},
 		host.File{Path: fleetInventory, Content: p.Inventory, Mode: 0o644})
 	return append(changes, files...), err

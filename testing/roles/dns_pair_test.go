@@ -52,7 +52,7 @@ func (f *fleet) otherKeys(t *testing.T) {
 // rotateByTimer is whether a server reaches all machines with what the role gave it, as tsig-rotate.service does.
 func (f *fleet) rotateByTimer(t *testing.T) {
 	t.Helper()
-	const how = "-i /var/lib/tsig-rotator/.ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tsig-rotator/.ssh/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes"
+	const how = "-i /etc/debvisor/ssh/id_ed25519 -o UserKnownHostsFile=/etc/debvisor/ssh/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes"
 	for _, from := range []int{1, 2, 3} {
 		for _, to := range []int{1, 2, 3} {
 			ssh := "runuser -u tsig-rotator -- ssh " + how + " debvisor-tsig@" + f.Node(to).IPv4

@@ -1,16 +1,18 @@
 package rotation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"debvisor/internal/host"
 )
 
-// Accounts of a rotation that a node runs itself. Sudo lets both do the steps, and nothing else.
+// Accounts of a rotation that a node runs itself. As root both may do the steps, and nothing else.
 const (
 	Runner     = "tsig-rotator" // runs the playbook; nobody logs in to it
 	RunnerHome = "/var/lib/tsig-rotator"
@@ -18,8 +20,15 @@ const (
 	PeerHome   = "/var/lib/debvisor-tsig"
 )
 
-// RunnerKeyPath is the runner's SSH key; the public half has .pub behind it.
-const RunnerKeyPath = RunnerHome + "/.ssh/id_ed25519"
+// What SSH needs for it is root's, in a directory of root's: in one that an account may write to, a link could lead what root
+// writes to anywhere.
+const (
+	sshDir         = "/etc/debvisor/ssh"
+	RunnerKeyPath  = sshDir + "/id_ed25519" // the runner's key; the public half has .pub behind it
+	KnownHostsPath = sshDir + "/known_hosts"
+	PeerKeysPath   = sshDir + "/debvisor-tsig.keys" // who may log in; sshd reads it by sshd_config.d/20-debvisor-tsig.conf
+	peerWork       = PeerHome + "/.ansible"         // the one directory of its home that the account may write to
+)
 
 // Credential is who may rotate the keys of this machine over SSH.
 type Credential struct {
@@ -27,24 +36,35 @@ type Credential struct {
 	From []netip.Addr // addresses that they may come from
 }
 
-// PlanRunnerHome plans the runner's directory. The account is there since first boot.
+// PlanRunnerHome plans the runner's directory, in which root does nothing. The account is there since first boot.
 func PlanRunnerHome(h *host.Host) ([]host.Change, error) {
-	owner := Runner + ":" + Runner
-	return h.Need(host.Dir{Path: RunnerHome, Mode: 0o700, Owner: owner}, host.Dir{Path: RunnerHome + "/.ssh", Mode: 0o700, Owner: owner})
+	return h.Need(host.Dir{Path: RunnerHome, Mode: 0o700, Owner: Runner + ":" + Runner})
 }
 
-// PlanRunnerKey plans the runner's SSH key, which is never replaced. Its public half is in RunnerKeyPath.pub afterwards.
+// PlanRunnerKey plans the runner's SSH key, which is never replaced, and which the account may read. Its public half is in
+// RunnerKeyPath.pub afterwards.
 func PlanRunnerKey(h *host.Host) ([]host.Change, error) {
-	changes, err := PlanRunnerHome(h)
-	if err != nil || h.Exists(RunnerKeyPath+".pub") {
-		return changes, err
+	changes, err := h.Need(host.Dir{Path: sshDir, Mode: 0o755})
+	if err != nil {
+		return nil, err
 	}
-	generate := []string{"runuser", "--user", Runner, "--", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", Runner, "-f", RunnerKeyPath}
-	if h.Exists(RunnerKeyPath) { // a run was ended between the two files
+	private, err := h.ReadFile(RunnerKeyPath)
+	switch there := h.Exists(RunnerKeyPath + ".pub"); {
+	case err == nil && there:
+		perm, err := h.Need(host.File{Path: RunnerKeyPath, Content: string(private), Mode: 0o640, Owner: runnerReads, Secret: true})
+		return append(changes, perm...), err
+	case err == nil: // a run was ended between the two files
 		changes = append(changes, host.Remove{Path: RunnerKeyPath})
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
-	return append(changes, host.Exec{Cmd: host.Cmd{Args: generate}, Why: "make the SSH key of " + Runner}), nil
+	generate := []string{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", Runner, "-f", RunnerKeyPath}
+	return append(changes, host.Exec{Cmd: host.Cmd{Args: generate}, Why: "make the SSH key of " + Runner},
+		host.Perm{Path: RunnerKeyPath, Mode: 0o640, Owner: runnerReads}), nil
 }
+
+// runnerReads is root's, of the runner's group: ssh takes a key that others may read when it is not the caller's own file.
+const runnerReads = "root:" + Runner
 
 // PlanCredential plans the account that the given runners log in to: by key alone, from the given addresses alone, with
 // neither a terminal nor forwarding. No key or no address, and nobody may.
@@ -59,13 +79,35 @@ func PlanCredential(h *host.Host, c Credential) ([]host.Change, error) {
 		return nil, err
 	case !there:
 		// "*" is no password, and unlike "!" no account that sshd takes for locked.
-		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"useradd", "--system", "--user-group", "--create-home",
+		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"useradd", "--system", "--user-group", "--no-create-home",
 			"--home-dir", PeerHome, "--shell", "/bin/sh", "--password", "*", Peer}}})
 	}
-	owner := Peer + ":" + Peer
-	files, err := h.Need(host.Dir{Path: PeerHome, Mode: 0o700, Owner: owner}, host.Dir{Path: PeerHome + "/.ssh", Mode: 0o700, Owner: owner},
-		host.File{Path: PeerHome + "/.ssh/authorized_keys", Content: text, Mode: 0o600, Owner: owner})
-	return append(changes, files...), err
+	home, err := planPeerHome(h)
+	if err != nil {
+		return nil, err
+	}
+	files, err := h.Need(host.Dir{Path: sshDir, Mode: 0o755}, host.File{Path: PeerKeysPath, Content: text, Mode: 0o644})
+	return slices.Concat(changes, home, files), err
+}
+
+// planPeerHome plans a home that is root's. What is in it is looked at once nobody else can change it.
+func planPeerHome(h *host.Host) ([]host.Change, error) {
+	changes, err := h.Need(host.Dir{Path: PeerHome, Mode: 0o755})
+	if err != nil || len(changes) == 0 {
+		work, more := planPeerWork(h)
+		return work, errors.Join(err, more)
+	}
+	return append(changes, host.Call{Why: "make " + peerWork, Do: func(ctx context.Context) error {
+		work, err := planPeerWork(h)
+		return errors.Join(err, h.Apply(ctx, work))
+	}}), nil
+}
+
+func planPeerWork(h *host.Host) ([]host.Change, error) {
+	if info, err := h.Lstat(peerWork); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is no directory, and nothing of ours: remove it", peerWork)
+	}
+	return h.Need(host.Dir{Path: peerWork, Mode: 0o700, Owner: Peer + ":" + Peer})
 }
 
 func (c Credential) authorized() (string, error) {
