@@ -242,3 +242,9 @@ func TestAProcessSaysWhatItUsed(t *testing.T) {
 		t.Errorf("used %+v", u)
 	}
 }
+
+func TestACommandRunsWhereItIsTold(t *testing.T) {
+	if got, err := (host.System{}).Run(t.Context(), host.Cmd{Args: []string{"sh", "-c", "pwd; echo $PWD"}, Dir: "/"}); err != nil || string(got) != "/\n/\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

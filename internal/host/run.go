@@ -19,6 +19,7 @@ type Cmd struct {
 	Args   []string
 	Stdin  string            // what the command reads; never printed
 	Env    []string          // added to the environment, KEY=value
+	Dir    string            // where it runs, a path of this system; where the program itself does when empty
 	Secret bool              // Args hold something that must not be printed
 	Line   func(line string) // called with each line of standard output and standard error, as it comes
 }
@@ -79,6 +80,9 @@ func (System) Run(ctx context.Context, c Cmd) ([]byte, error) {
 func command(ctx context.Context, c Cmd) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC"), c.Env...)
+	if cmd.Dir = c.Dir; c.Dir != "" {
+		cmd.Env = append(cmd.Env, "PWD="+c.Dir)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
