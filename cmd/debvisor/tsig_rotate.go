@@ -23,7 +23,7 @@ func tsigFacts() *cobra.Command {
 		Long:    "Says which keys this machine's name server accepts and which it signs with. It tells no secrets and changes nothing.",
 		Example: "  sudo debvisor tsig facts --json",
 	}
-	return tsigStep(cmd, o, func(_ *cobra.Command, m rotation.Machine) (planned, error) {
+	return tsigLook(cmd, o, func(_ *cobra.Command, m rotation.Machine) (planned, error) {
 		f, err := m.Facts()
 		if err != nil {
 			return planned{}, err
@@ -117,7 +117,7 @@ or, with --serial, with its own keys, which must be of that generation. Exit cod
 	}
 	o.asFlag(cmd)
 	o.serialFlag(cmd)
-	return tsigStep(cmd, o, func(c *cobra.Command, m rotation.Machine) (planned, error) {
+	return tsigLook(cmd, o, func(c *cobra.Command, m rotation.Machine) (planned, error) {
 		server, err := o.role()
 		if err != nil {
 			return planned{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"time"
@@ -33,6 +34,23 @@ type planned struct {
 	changes []host.Change
 	said    map[string]any
 	words   string
+}
+
+// tsigLook makes a verb of a step that changes nothing. It takes no lock: one that waits for an answer from the network, which
+// a name server under the lock may have to give, would keep all others from their work.
+func tsigLook(cmd *cobra.Command, o *stepOptions, look func(c *cobra.Command, m rotation.Machine) (planned, error)) *cobra.Command {
+	cmd.Args = usage(cobra.NoArgs)
+	cmd.Flags().BoolVar(&o.check, "check", false, "the same: this changes nothing")
+	return withJSON(cmd, func(c *cobra.Command, _ []string, asJSON bool) error {
+		p, err := look(c, machineOf(host.New()))
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%w: this needs root", err)
+		}
+		if err != nil {
+			return refused(err)
+		}
+		return sayStep(c, asJSON, p)
+	})
 }
 
 // tsigStep makes a verb of a step. It holds the lock over the plan and the changes.

@@ -27,8 +27,10 @@ const (
 	RunnerKeyPath  = sshDir + "/id_ed25519" // the runner's key; the public half has .pub behind it
 	KnownHostsPath = sshDir + "/known_hosts"
 	PeerKeysPath   = sshDir + "/debvisor-tsig.keys" // who may log in; sshd reads it by sshd_config.d/20-debvisor-tsig.conf
-	peerWork       = PeerHome + "/.ansible"         // the one directory of its home that the account may write to
 )
+
+// peerWork are the only directories of its home that the account may write to: Ansible's, and its cache of modules.
+var peerWork = []string{PeerHome + "/.ansible", PeerHome + "/.cache"}
 
 // Credential is who may rotate the keys of this machine over SSH.
 type Credential struct {
@@ -97,17 +99,21 @@ func planPeerHome(h *host.Host) ([]host.Change, error) {
 		work, more := planPeerWork(h)
 		return work, errors.Join(err, more)
 	}
-	return append(changes, host.Call{Why: "make " + peerWork, Do: func(ctx context.Context) error {
+	return append(changes, host.Call{Why: "make " + strings.Join(peerWork, " and "), Do: func(ctx context.Context) error {
 		work, err := planPeerWork(h)
 		return errors.Join(err, h.Apply(ctx, work))
 	}}), nil
 }
 
 func planPeerWork(h *host.Host) ([]host.Change, error) {
-	if info, err := h.Lstat(peerWork); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s is no directory, and nothing of ours: remove it", peerWork)
+	var wants []host.Want
+	for _, dir := range peerWork {
+		if info, err := h.Lstat(dir); err == nil && !info.IsDir() {
+			return nil, fmt.Errorf("%s is no directory, and nothing of ours: remove it", dir)
+		}
+		wants = append(wants, host.Dir{Path: dir, Mode: 0o700, Owner: Peer + ":" + Peer})
 	}
-	return h.Need(host.Dir{Path: peerWork, Mode: 0o700, Owner: Peer + ":" + Peer})
+	return h.Need(wants...)
 }
 
 func (c Credential) authorized() (string, error) {

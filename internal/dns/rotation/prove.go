@@ -51,12 +51,27 @@ func (m Machine) ProveClient(ctx context.Context, keys []tsig.Key, serial uint32
 	}
 	c, err := dns.LoadClient(m.Host)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return 0, m.unasked(keys)
 	}
 	if err != nil {
 		return 0, err
 	}
 	return m.proveEach(ctx, c, keys)
+}
+
+// unasked refuses keys that no answer speaks for: they are this machine's own, nobody is served with them, and the ones that
+// it signs with are of other servers.
+func (m Machine) unasked(keys []tsig.Key) error {
+	f, err := m.Facts()
+	if err != nil || f.Serves {
+		return err
+	}
+	for _, k := range keys {
+		if had, ok := f.Client[k.Role]; ok && had != keyOf(k) && f.has(k.Role, keyOf(k)) && !f.has(k.Role, had) {
+			return fmt.Errorf("%w: nobody was asked about %s, and other servers than this machine's own have %s", ErrUnproven, k, had.Name)
+		}
+	}
+	return nil
 }
 
 func (m Machine) proveEach(ctx context.Context, c dns.Client, keys []tsig.Key) (proven int, err error) {

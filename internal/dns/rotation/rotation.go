@@ -7,6 +7,8 @@ package rotation
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"time"
@@ -40,6 +42,7 @@ type Facts struct {
 	Client map[tsig.Role]Key   `json:"client"` // that it signs with
 	Active tsig.Active         `json:"active"`
 	Serves bool                `json:"serves"` // whether it is a name server with zones
+	Others bool                `json:"others"` // whether it is one of several that serve them
 }
 
 // Facts reads them.
@@ -48,7 +51,12 @@ func (m Machine) Facts() (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	f := Facts{Server: map[tsig.Role][]Key{}, Client: map[tsig.Role]Key{}, Serves: m.Exists(dns.ServerPath)}
+	s, err := dns.LoadServer(m.Host)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Facts{}, err
+	}
+	f := Facts{Server: map[tsig.Role][]Key{}, Client: map[tsig.Role]Key{}, Serves: err == nil}
+	f.Others = s.Peer.IsValid() || len(s.Primaries) > 0 || len(s.Secondaries) > 0
 	for role, all := range keys {
 		for _, k := range all {
 			f.Server[role] = append(f.Server[role], keyOf(k))
@@ -63,6 +71,23 @@ func (m Machine) Facts() (Facts, error) {
 	}
 	f.Active, err = tsig.ReadActive(m.Host)
 	return f, err
+}
+
+// NotAlone is why this machine's keys cannot be rotated without other machines, or "": a client of other servers would
+// sign with keys that nobody knows, and a server would drop those of the others.
+func (f Facts) NotAlone() string {
+	switch {
+	case len(f.Server) == 0:
+		return "this machine's own name server has no keys"
+	case f.Others:
+		return "this name server is one of several"
+	}
+	for _, role := range tsig.ClientRoles {
+		if k, ok := f.Client[role]; ok && !f.has(role, k) {
+			return "this machine signs with " + k.Name + ", which its own name server does not have"
+		}
+	}
+	return ""
 }
 
 // has reports whether a server has just this key.
