@@ -30,6 +30,7 @@ type Server struct {
 	Arbiter     netip.Addr   `json:"arbiter,omitzero"`      // a third server, which says who goes on when the two do not see each other
 	VIP         []netip.Addr `json:"vip,omitempty"`         // the virtual addresses, one a family
 	Secondaries []netip.Addr `json:"secondaries,omitempty"` // further servers that transfer the zones
+	Addresses   []netip.Addr `json:"addresses,omitempty"`   // what else the servers answer on; no client may write their PTR
 	Primaries   []netip.Addr `json:"primaries,omitempty"`   // of a further server: whom it transfers from; it never writes
 	Arbitrates  bool         `json:"arbitrates,omitempty"`  // it has ArbiterZone, in which a pair decides who goes on
 	Zones       []Zone       `json:"zones"`

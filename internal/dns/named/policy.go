@@ -9,11 +9,16 @@ import (
 	"debvisor/internal/dns"
 )
 
-// serverLabels are names of servers that no client may ever have.
-var serverLabels = strings.Fields("ns ns0 ns1 ns2 ns3 ns4 ns5 ns6 ns7 ns8 ns9")
+// neverClients are names that no client may ever have: of servers, and such that programs ask for by themselves and trust.
+var neverClients = strings.Fields("ns ns0 ns1 ns2 ns3 ns4 ns5 ns6 ns7 ns8 ns9 wpad isatap localhost")
+
+// LongestTTL is a day, in seconds: named makes a longer one of an update as short, and loads no zone with one. Who may write a
+// name could else make others remember it for 68 years.
+const LongestTTL = 86400
 
 // policy are the rules of a zone for the clients' keys. The first that fits an update decides, so what nobody may write comes
-// before what a key may.
+// before what a key may. No kind of rule knows how deep a name is or that it begins with an asterisk: a key may write at any
+// depth below what it is granted, and only the wildcards that are named here are refused.
 func policy(s dns.Server, z dns.Zone, k KeyNames) []string {
 	rules := []string{
 		fmt.Sprintf(`deny "*" name %q`, z.Name),
@@ -44,9 +49,9 @@ func grants(keys []string, where, types string) []string {
 func denied(s dns.Server, z dns.Zone) []string {
 	names := []string{dns.WriterLabel}
 	if z.Guests != "" {
-		return slices.Concat(names, serverLabels, z.Reserved)
+		return slices.Concat(names, neverClients, z.Reserved)
 	}
-	for _, a := range slices.Concat([]netip.Addr{s.Self, s.Peer, s.Arbiter}, s.VIP, s.Secondaries) {
+	for _, a := range slices.Concat([]netip.Addr{s.Self, s.Peer, s.Arbiter}, s.VIP, s.Secondaries, s.Addresses) {
 		if name, in := strings.CutSuffix(ReverseName(a), "."+z.Name); in && !slices.Contains(names, name) {
 			names = append(names, name)
 		}

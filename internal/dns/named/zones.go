@@ -57,7 +57,8 @@ func primary(s dns.Server, rules []string) []string {
 		others = append([]netip.Addr{s.Peer}, others...)
 	}
 	rules = append([]string{grantSession}, rules...)
-	return slices.Concat([]string{"type primary", "update-policy " + block(rules)}, notify(s, others))
+	limit := fmt.Sprintf("max-zone-ttl %d", LongestTTL)
+	return slices.Concat([]string{"type primary", limit, "update-policy " + block(rules)}, notify(s, others))
 }
 
 // secondary lists each primary with each key: in a rotation one of the two may have the newest key before the other does, and
