@@ -109,7 +109,7 @@ func (n *node) has(t *testing.T, path, want string) {
 func arguments(more map[string]any) map[string]any {
 	all := map[string]any{
 		"address": "192.0.2.1", "peer": "192.0.2.2", "arbiter": "192.0.2.3", "secondaries": []string{"192.0.2.3"},
-		"vip": []string{"192.0.2.53", "2001:db8::53"}, "networks": []string{"192.0.2.0/24"}, "names": map[string]any{"192.0.2.1": "ns1.debvisor.local"},
+		"addresses": []string{"2001:db8::1"}, "vip": []string{"192.0.2.53", "2001:db8::53"}, "networks": []string{"192.0.2.0/24"}, "names": map[string]any{"192.0.2.1": "ns1.debvisor.local"},
 		"content": "@ SOA x\n", "reverse_content": "@ SOA y", "options": "options { };\n", "local": "include \"/etc/bind/debvisor-zones.conf\";\n",
 		"keepalived": "vrrp_instance dns {\n\tauth_pass hunter22\n}\n", "firewall": "table inet debvisor_dns {\n}\n",
 	}
@@ -123,7 +123,7 @@ func TestAServerOfAPair(t *testing.T) {
 	n.has(t, "/etc/bind/debvisor-zones.conf", "type secondary")
 	n.has(t, "/var/lib/bind/2.0.192.in-addr.arpa.zone", "@ SOA y\n1 PTR ns1.debvisor.local.\n")
 	n.has(t, "/etc/nftables.d/20-dns.conf", "debvisor_dns")
-	if s, err := dns.LoadServer(n.Host); err != nil || !s.First || len(s.Zones) != 2 {
+	if s, err := dns.LoadServer(n.Host); err != nil || !s.First || len(s.Zones) != 2 || fmt.Sprint(s.Addresses, s.Zones[0].Reserved) != "[2001:db8::1] [ns1]" {
 		t.Errorf("settings %+v, %v", s, err)
 	}
 	if !n.running["named.service"] || !n.running["debvisor-dns-pair.service"] || !n.running["keepalived.service"] {

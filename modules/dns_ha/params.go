@@ -24,6 +24,7 @@ type params struct {
 	VIP            []netip.Addr                 `param:"vip"`
 	Primaries      []netip.Addr                 `param:"primaries,required_if=mode:secondary"`
 	Secondaries    []netip.Addr                 `param:"secondaries"`
+	Addresses      []netip.Addr                 `param:"addresses"`
 	Zone           string                       `param:"zone,default=debvisor.local"`
 	Guests         string                       `param:"guests,default=vm"`
 	Reserved       []string                     `param:"reserved"`
@@ -111,11 +112,22 @@ func (p *params) addresses() []error {
 	return wrong
 }
 
+// reserved are the names that no client may have: those said so, and of each server.
+func (p params) reserved() []string {
+	names := slices.Clone(p.Reserved)
+	for _, address := range sorted(p.Names) {
+		if name, in := strings.CutSuffix(p.Names[address], "."+p.Zone); in && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // server are the settings that the node keeps.
 func (p params) server() (dns.Server, error) {
 	s := dns.Server{Self: p.Address, Peer: p.Peer, First: p.makesZones(), Arbiter: p.Arbiter, VIP: p.VIP, Secondaries: p.Secondaries,
-		Primaries: p.Primaries, Arbitrates: p.Arbitrates}
-	s.Zones = []dns.Zone{{Name: p.Zone, Guests: p.Guests, Reserved: slices.Clone(p.Reserved)}}
+		Primaries: p.Primaries, Arbitrates: p.Arbitrates, Addresses: p.Addresses}
+	s.Zones = []dns.Zone{{Name: p.Zone, Guests: p.Guests, Reserved: p.reserved()}}
 	var wrong error
 	for _, n := range p.Networks {
 		name, err := named.ReverseZone(n.Prefix)

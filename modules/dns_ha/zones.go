@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"debvisor/internal/dns"
@@ -73,7 +74,7 @@ func (p params) content(z dns.Zone) string {
 }
 
 func checkZone(ctx context.Context, h *host.Host, name, content string) error {
-	out, err := h.Runner.Run(ctx, host.Cmd{Args: []string{"named-checkzone", name, "/dev/stdin"}, Stdin: content})
+	out, err := h.Runner.Run(ctx, host.Cmd{Args: []string{"named-checkzone", "-l", strconv.Itoa(named.LongestTTL), name, "/dev/stdin"}, Stdin: content})
 	if err != nil {
 		parameter := "content"
 		if strings.HasSuffix(name, ".arpa") {
