@@ -138,7 +138,7 @@ or, with --serial, with its own keys, which must be of that generation. Exit cod
 }
 
 func tsigActivate() *cobra.Command {
-	o, since := &stepOptions{}, int64(0)
+	o, moved := &stepOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "activate",
 		Short: "step of a rotation: bring keys into use",
@@ -149,7 +149,7 @@ generation is in use, and since when the time of grace runs.`,
 	o.asFlag(cmd)
 	o.serialFlag(cmd)
 	o.claimFlags(cmd)
-	cmd.Flags().Int64Var(&since, "since", 0, "when the last client took the keys up, in seconds since 1970")
+	cmd.Flags().BoolVar(&moved, "moved", false, "a client has just taken the keys up: the time of grace runs from now")
 	cmd.Flags().DurationVar(&o.grace, "grace", 15*time.Minute, "the time of grace, of which the output says how much is left")
 	return tsigStep(cmd, o, func(c *cobra.Command, m rotation.Machine) (planned, error) {
 		server, err := o.role()
@@ -161,16 +161,16 @@ generation is in use, and since when the time of grace runs.`,
 			if err != nil {
 				return planned{}, err
 			}
-			changes, err := m.ActivateClient(keys)
+			changes, err := m.ActivateClient(o.claim, keys)
 			return planned{changes: changes}, err
 		}
-		return o.activateServer(m, time.Unix(since, 0))
+		return o.activateServer(m, moved)
 	})
 }
 
 // activateServer says how long to wait as it will be once the record is written.
-func (o *stepOptions) activateServer(m rotation.Machine, since time.Time) (planned, error) {
-	changes, err := m.ActivateServer(o.claim, o.serial, since)
+func (o *stepOptions) activateServer(m rotation.Machine, moved bool) (planned, error) {
+	changes, err := m.ActivateServer(o.claim, o.serial, moved)
 	if err != nil {
 		return planned{}, err
 	}

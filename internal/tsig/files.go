@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 
 	"debvisor/internal/host"
@@ -112,4 +113,20 @@ func read(h *host.Host, path string, role Role) ([]Key, error) {
 		}
 	}
 	return keys, err
+}
+
+// Leftovers plans to remove copies of key files that a run left when it was killed: secrets that no rotation would replace.
+// Whoever plans it holds the lock, so nobody is writing one.
+func Leftovers(h *host.Host) ([]host.Change, error) {
+	var all []host.Change
+	for _, p := range []string{TransferPath, NodePath, VMPath, NodeKeyPath, VMKeyPath} {
+		left, err := h.Glob(path.Join(path.Dir(p), "."+path.Base(p)+".tmp-*"))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range left {
+			all = append(all, host.Remove{Path: name})
+		}
+	}
+	return all, nil
 }

@@ -23,12 +23,6 @@ func Lock(ctx context.Context, h *host.Host) (io.Closer, error) {
 	return h.WaitLock(ctx, LockPath)
 }
 
-// FirstSerial is the first generation of a day.
-func FirstSerial(day time.Time) uint32 {
-	day = day.UTC()
-	return uint32(day.Year()*1_000_000 + int(day.Month())*10_000 + day.Day()*100 + 1)
-}
-
 // PlanKeys plans the keys that this machine lacks: a server's where BIND is installed, and with them those of a client,
 // which are the server's that are in use. What is there is never replaced. A machine without BIND gets none: its keys come
 // with a rotation. The changes take the lock themselves and look again, so that two runs at once make the same keys.

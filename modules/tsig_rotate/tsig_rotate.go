@@ -29,7 +29,7 @@ type params struct {
 	Servers  []map[string]any `param:"servers"`
 	Clients  []map[string]any `param:"clients"`
 	Serial   uint32           `param:"serial"`
-	Since    int64            `param:"since"`
+	Moved    bool             `param:"moved,default=false"`
 	Holder   string           `param:"holder"`
 	Lease    time.Duration    `param:"lease,default=1h"`
 	Grace    time.Duration    `param:"grace,default=15m"`
@@ -144,7 +144,7 @@ func (p params) command() (host.Cmd, error) {
 	case "prove":
 		args = append(append(args, "--as", p.As), serial...)
 	case "activate":
-		args = append(append(append(args, claim...), serial...), "--as", p.As, "--since", strconv.FormatInt(p.Since, 10), "--grace", p.Grace.String())
+		args = append(append(append(args, claim...), serial...), "--as", p.As, "--moved="+strconv.FormatBool(p.Moved), "--grace", p.Grace.String())
 	case "retire":
 		args = append(append(append(args, claim...), serial...), "--grace", p.Grace.String())
 	}

@@ -40,7 +40,17 @@ func (m Machine) add(ctx context.Context, keys []tsig.Key, used []Key) ([]host.C
 		}
 		files = append(files, tsig.ServerFile(role, all))
 	}
-	return m.Live(ctx, m.Host, files...)
+	return m.live(ctx, files)
+}
+
+// live removes, before files become live, what a run that was killed left of earlier ones: copies with secrets in them.
+func (m Machine) live(ctx context.Context, files []host.File) ([]host.Change, error) {
+	left, err := tsig.Leftovers(m.Host)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := m.Live(ctx, m.Host, files...)
+	return append(left, changes...), err
 }
 
 func merged(own, added []tsig.Key, used []Key) ([]tsig.Key, error) {

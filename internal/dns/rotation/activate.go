@@ -10,20 +10,38 @@ import (
 )
 
 // ActivateClient plans that this machine signs with the keys, of which only those of a client's roles are its business.
-// Every server that it uses must accept them already: ProveClient comes first.
-func (m Machine) ActivateClient(keys []tsig.Key) ([]host.Change, error) {
-	var wants []host.Want
-	for _, k := range keys {
-		if tsig.ClientPath(k.Role) != "" {
-			wants = append(wants, tsig.ClientFile(k))
-		}
+// Every server that it uses must accept them already: ProveClient comes first. A generation before the one that it signs
+// with is of a run that others have overtaken, and is refused.
+func (m Machine) ActivateClient(c Claim, keys []tsig.Key) ([]host.Change, error) {
+	own, err := m.clientKeys()
+	if err != nil {
+		return nil, err
 	}
-	return m.Need(wants...)
+	var wants []host.Want
+	var serial uint32
+	for _, k := range keys {
+		if tsig.ClientPath(k.Role) == "" {
+			continue
+		}
+		for _, had := range own {
+			if had.Role == k.Role && had.Serial > k.Serial && tsig.Possible(had.Serial, m.Now) {
+				return nil, fmt.Errorf("this machine signs with %s already, and not with %s any more", had, k)
+			}
+		}
+		serial = max(serial, k.Serial)
+		wants = append(wants, tsig.ClientFile(k))
+	}
+	left, err := tsig.Leftovers(m.Host)
+	if err != nil {
+		return nil, err
+	}
+	files, err := m.Need(wants...)
+	return append(left, m.recorded("activate", c, serial, files)...), err
 }
 
-// ActivateServer plans the record that the generation is in use, once every client has it. The time of grace runs from the
-// moment at which the last of them took it up, which is not before since.
-func (m Machine) ActivateServer(c Claim, serial uint32, since time.Time) ([]host.Change, error) {
+// ActivateServer plans the record that the generation is in use, once every client has it. The time of grace runs from now,
+// by this machine's own clock, when moved says that a client has just taken it up.
+func (m Machine) ActivateServer(c Claim, serial uint32, moved bool) ([]host.Change, error) {
 	own, err := tsig.ServerKeys(m.Host)
 	if err != nil {
 		return nil, err
@@ -39,19 +57,17 @@ func (m Machine) ActivateServer(c Claim, serial uint32, since time.Time) ([]host
 	switch {
 	case err != nil:
 		return nil, err
-	case active.Serial > serial:
+	case active.Serial > serial && tsig.Possible(active.Serial, m.Now):
 		return nil, fmt.Errorf("generation %d is in use already", active.Serial)
-	case active.Serial == serial && !active.Since.Before(since):
+	case active.Serial == serial && (!moved || !active.Since.Before(m.Now)):
 		return lease, nil
-	case active.Serial != serial && since.Before(m.Now):
-		since = m.Now
 	}
-	f, err := tsig.Active{Serial: serial, Since: since.UTC().Truncate(time.Second).Add(time.Second)}.File()
+	f, err := tsig.Active{Serial: serial, Since: m.Now.UTC().Truncate(time.Second).Add(time.Second)}.File()
 	if err != nil {
 		return nil, err
 	}
 	record, err := m.Need(f)
-	return append(lease, record...), err
+	return append(lease, m.recorded("activate", c, serial, record)...), err
 }
 
 // ErrGrace: a client may still be using the old keys.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,14 +75,13 @@ func playbook(ctx context.Context, place string) error {
 	if err == nil {
 		err = ms[0]().Apply(ctx, changes)
 	}
-	since := time.Time{}
 	for _, step := range []func(m Machine) ([]host.Change, error){
 		func(m Machine) ([]host.Change, error) { return m.Accept(ctx, c, p.Keys, used(r.Clients)) },
 		func(m Machine) ([]host.Change, error) { _, err := m.ProveServer(ctx, p.Keys); return nil, err },
 		func(m Machine) ([]host.Change, error) { _, err := m.ProveClient(ctx, p.Keys, 0); return nil, err },
-		func(m Machine) ([]host.Change, error) { since = time.Now(); return m.ActivateClient(p.Keys) },
+		func(m Machine) ([]host.Change, error) { return m.ActivateClient(c, p.Keys) },
 		func(m Machine) ([]host.Change, error) { _, err := m.ProveClient(ctx, nil, p.Serial); return nil, err },
-		func(m Machine) ([]host.Change, error) { return m.ActivateServer(c, p.Serial, since) },
+		func(m Machine) ([]host.Change, error) { return m.ActivateServer(c, p.Serial, true) },
 		func(m Machine) ([]host.Change, error) {
 			wait, err := m.Wait(p.Serial, 0)
 			time.Sleep(wait)
@@ -337,10 +337,11 @@ func rotations() int {
 
 func TestClientsUpdateThroughRotations(t *testing.T) {
 	dir, port := pair(t)
-	before := keysOf(t, dir)
 	f := begin(t, dir, port, 8)
 	began := time.Now()
+	old := []map[tsig.Role][]tsig.Key{}
 	for range rotations() {
+		old = append(old, keysOf(t, dir))
 		if err := once(t, dir, port, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +352,7 @@ func TestClientsUpdateThroughRotations(t *testing.T) {
 	if f.failed.Load() > 0 || f.done.Load() < 100 {
 		t.Errorf("%d of %d updates failed: %v", f.failed.Load(), f.done.Load(), f.first)
 	}
-	refused(t, port, before)
+	refused(t, dir, port, old)
 }
 
 func keysOf(t *testing.T, dir string) map[tsig.Role][]tsig.Key {
@@ -363,29 +364,58 @@ func keysOf(t *testing.T, dir string) map[tsig.Role][]tsig.Key {
 	return keys
 }
 
-// refused: every server refuses every retired key.
-func refused(t *testing.T, port string, old map[tsig.Role][]tsig.Key) {
+// refused: every server refuses every retired key, of all generations and roles.
+func refused(t *testing.T, dir, port string, old []map[tsig.Role][]tsig.Key) {
 	t.Helper()
+	now := keysOf(t, dir)
+	asked := 0
 	for _, address := range servers {
-		for _, keys := range old {
-			err := update.Probe(t.Context(), portOf(address, port), zone, keys[0])
-			var unknown *update.KeyError
-			if !errors.As(err, &unknown) {
-				t.Errorf("%s takes %s: %v", address, keys[0], err)
+		for _, role := range tsig.Roles {
+			for _, k := range keysBefore(old, role) {
+				if slices.Contains(now[role], k) {
+					t.Errorf("%s is there still", k)
+				}
+				asked++
+				err := update.Probe(t.Context(), portOf(address, port), zone, k)
+				var unknown *update.KeyError
+				if !errors.As(err, &unknown) {
+					t.Errorf("%s takes %s: %v", address, k, err)
+				}
 			}
 		}
 	}
+	if asked < len(servers)*len(tsig.Roles)*len(old) {
+		t.Errorf("only %d keys of %d generations were asked for", asked, len(old))
+	}
+}
+
+// keysBefore are all keys of a role that there were, each once.
+func keysBefore(old []map[tsig.Role][]tsig.Key, role tsig.Role) (all []tsig.Key) {
+	for _, keys := range old {
+		for _, k := range keys[role] {
+			if !slices.Contains(all, k) {
+				all = append(all, k)
+			}
+		}
+	}
+	return all
 }
 
 // Killed at any time, a rotation is gone on with; meanwhile no update fails.
 func TestARotationIsKilledUnderLoad(t *testing.T) {
 	dir, port := pair(t)
-	before := keysOf(t, dir)
 	f := begin(t, dir, port, 8)
-	kills := 0
+	kills, old := 0, []map[tsig.Role][]tsig.Key{}
 	for range rotations() {
-		for once(t, dir, port, time.Duration(50+rand.IntN(1500))*time.Millisecond) != nil {
-			kills++
+		old = append(old, keysOf(t, dir))
+		err := errKilled
+		for errors.Is(err, errKilled) {
+			if err = once(t, dir, port, time.Duration(50+rand.IntN(1500))*time.Millisecond); err != nil {
+				kills++
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	f.stop()
@@ -393,7 +423,7 @@ func TestARotationIsKilledUnderLoad(t *testing.T) {
 	if f.failed.Load() > 0 {
 		t.Errorf("%d of %d updates failed: %v", f.failed.Load(), f.done.Load(), f.first)
 	}
-	refused(t, port, before)
+	refused(t, dir, port, old)
 }
 
 // The two tests above see what they must see.

@@ -42,11 +42,11 @@ func (m Machine) Prepare(ctx context.Context, r Request) (Prepared, []host.Chang
 	if err != nil {
 		return Prepared{}, nil, err
 	}
-	here := ring{own, active, begun.Serial}
-	p := r.decide(here, m.Now)
-	if !p.Rotating {
+	here := ring{possible(own, m.Now), active, begun.Serial}
+	p, err := r.decide(here, m.Now)
+	if err != nil || !p.Rotating {
 		p.Keys = here.of(p.Serial)
-		return p, nil, nil
+		return p, nil, err
 	}
 	lease, err := m.take(r.Claim, p.Serial)
 	if err != nil {
@@ -60,7 +60,16 @@ func (m Machine) Prepare(ctx context.Context, r Request) (Prepared, []host.Chang
 		p.Keys = append(p.Keys, k)
 	}
 	accept, err := m.add(ctx, p.Keys, used(r.Clients))
-	return p, append(lease, accept...), err
+	return p, slices.Concat(lease, m.recorded("prepare", r.Claim, p.Serial, accept)), err
+}
+
+// possible leaves generations out that nobody can have made yet.
+func possible(keys map[tsig.Role][]tsig.Key, now time.Time) map[tsig.Role][]tsig.Key {
+	all := map[tsig.Role][]tsig.Key{}
+	for role := range keys {
+		all[role] = slices.DeleteFunc(slices.Clone(keys[role]), func(k tsig.Key) bool { return !tsig.Possible(k.Serial, now) })
+	}
+	return all
 }
 
 // ring are the keys of a server, which generation is in use, and which one was begun last.
@@ -111,19 +120,20 @@ func (r ring) unfinished() bool {
 }
 
 // decide is what to do, from what there is on the first server and elsewhere.
-func (r Request) decide(own ring, now time.Time) Prepared {
+func (r Request) decide(own ring, now time.Time) (Prepared, error) {
 	newest := own.newest()
 	clash := r.clashes(own, newest)
-	switch why := r.due(own, now); {
+	why := r.due(own, now)
+	switch {
 	case own.unfinished() && !clash:
-		return Prepared{Serial: newest, Rotating: true, Why: "the rotation that is under way goes on"}
+		return Prepared{Serial: newest, Rotating: true, Why: "the rotation that is under way goes on"}, nil
 	case why == "" && !clash:
-		return Prepared{Serial: newest, Why: "the keys in use are not due"}
+		return Prepared{Serial: newest, Why: "the keys in use are not due"}, nil
 	case why == "":
-		return Prepared{Serial: r.next(now, newest), Rotating: true, Why: "a server has another key of the same name"}
-	default:
-		return Prepared{Serial: r.next(now, newest), Rotating: true, Why: why}
+		why = "a server has another key of the same name"
 	}
+	serial, err := r.next(now, newest)
+	return Prepared{Serial: serial, Rotating: true, Why: why}, err
 }
 
 // due is why a new generation is needed, or "".
@@ -158,13 +168,15 @@ func (r Request) clashes(own ring, serial uint32) bool {
 }
 
 // next is a generation that no machine has anything of: a name never means two keys.
-func (r Request) next(now time.Time, newest uint32) uint32 {
+func (r Request) next(now time.Time, newest uint32) (uint32, error) {
 	for _, f := range slices.Concat(r.Servers, r.Clients) {
 		for _, k := range f.all() {
-			newest = max(newest, serialOf(k.Name))
+			if serial := serialOf(k.Name); tsig.Possible(serial, now) {
+				newest = max(newest, serial)
+			}
 		}
 	}
-	return max(tsig.FirstSerial(now), newest+1)
+	return tsig.NextSerial(newest, now)
 }
 
 func (f Facts) all() (all []Key) {

@@ -27,12 +27,12 @@ func (m Machine) Wait(serial uint32, grace time.Duration) (time.Duration, error)
 	return max(0, active.Since.Add(grace).Sub(m.Now)), nil
 }
 
-// without are the keys of generations before serial.
+// without are the keys of all other generations than serial.
 func without(keys []tsig.Key, serial uint32) []tsig.Key {
-	return slices.DeleteFunc(slices.Clone(keys), func(k tsig.Key) bool { return k.Serial >= serial })
+	return slices.DeleteFunc(slices.Clone(keys), func(k tsig.Key) bool { return k.Serial == serial })
 }
 
-// Retire plans that this server accepts no generation before the one in use, which is refused until the time of grace is
+// Retire plans that this server accepts no generation but the one in use, which is refused until the time of grace is
 // over, then what monitoring reads, and that the next rotation may begin.
 func (m Machine) Retire(ctx context.Context, c Claim, serial uint32, grace time.Duration) ([]host.Change, error) {
 	if _, err := m.mine(c); err != nil {
@@ -54,7 +54,7 @@ func (m Machine) Retire(ctx context.Context, c Claim, serial uint32, grace time.
 		return nil, err
 	}
 	release, err := m.release(c)
-	return slices.Concat(drop, metric, release), err
+	return slices.Concat(m.recorded("retire", c, serial, drop), metric, release), err
 }
 
 func (m Machine) drop(ctx context.Context, serial uint32) ([]host.Change, error) {
@@ -64,13 +64,13 @@ func (m Machine) drop(ctx context.Context, serial uint32) ([]host.Change, error)
 	}
 	var files []host.File
 	for _, role := range tsig.Roles {
-		kept := slices.DeleteFunc(slices.Clone(own[role]), func(k tsig.Key) bool { return k.Serial < serial })
+		kept := slices.DeleteFunc(slices.Clone(own[role]), func(k tsig.Key) bool { return k.Serial != serial })
 		if len(kept) == 0 {
-			return nil, fmt.Errorf("this server has no key of the role %s that is new enough to stay", role)
+			return nil, fmt.Errorf("this server has no key of the role %s of generation %d", role, serial)
 		}
 		files = append(files, tsig.ServerFile(role, kept))
 	}
-	return m.Live(ctx, m.Host, files...)
+	return m.live(ctx, files)
 }
 
 // MetricPath is what the node exporter reads.

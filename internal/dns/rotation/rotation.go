@@ -8,6 +8,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
@@ -26,6 +27,17 @@ type Machine struct {
 	// Probe asks a server something that is signed. Writes says whether it must take updates with the key as well.
 	Probe func(ctx context.Context, server netip.AddrPort, zone string, k tsig.Key, writes bool) error
 	Now   time.Time
+}
+
+const auditPath = "/var/log/debvisor/audit.log"
+
+// recorded is changes with a line in the machine's log before them, which says whose step they are; none stay none.
+func (m Machine) recorded(step string, c Claim, serial uint32, changes []host.Change) []host.Change {
+	if len(changes) == 0 {
+		return nil
+	}
+	line := fmt.Sprintf(`{"time":%q,"action":"tsig %s","generation":%d,"holder":%q}`, m.Now.UTC().Format(time.RFC3339), step, serial, c.Holder)
+	return append([]host.Change{host.Append{Path: auditPath, Mode: 0o640, Line: line}}, changes...)
 }
 
 // Key tells a key from every other, without its secret.

@@ -211,7 +211,7 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 	if _, left, err := w.as(first).Prepare(w.t.Context(), r); err != nil || len(left) > 0 {
 		return changed, fmt.Errorf("prepared again: %v, %w", left, err)
 	}
-	moved := time.Time{}
+	moved := false
 	step := func(plan func(m Machine) ([]host.Change, error)) {
 		for _, m := range w.machines {
 			if err != nil {
@@ -240,10 +240,8 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 		return nil, err
 	})
 	step(func(m Machine) ([]host.Change, error) {
-		changes, err := m.ActivateClient(p.Keys)
-		if len(changes) > 0 {
-			moved = w.now
-		}
+		changes, err := m.ActivateClient(c, p.Keys)
+		moved = moved || len(changes) > 0
 		return changes, err
 	})
 	step(func(m Machine) ([]host.Change, error) {
@@ -451,11 +449,11 @@ func TestOldKeysStayForTheTimeOfGrace(t *testing.T) {
 	if _, err := m.Retire(t.Context(), Claim{}, first+1, grace); err == nil || !strings.Contains(err.Error(), "activate comes first") {
 		t.Errorf("got %v", err)
 	}
-	w.must(m.ActivateServer(Claim{}, first+1, time.Time{}))(w.machines[0])
+	w.must(m.ActivateServer(Claim{}, first+1, false))(w.machines[0])
 	if _, err := m.Retire(t.Context(), Claim{}, first+1, grace); !errors.Is(err, ErrGrace) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := m.ActivateServer(Claim{}, first, time.Time{}); err == nil {
+	if _, err := m.ActivateServer(Claim{}, first, false); err == nil {
 		t.Error("an older generation came into use again")
 	}
 	m.Now = m.Now.Add(grace + 2*time.Second)
