@@ -136,7 +136,9 @@ func (f *fleet) names(t *testing.T) {
 		{vmKey, "add web.vm" + a, ""},
 		{nodeKey, "add ns1" + a, "REFUSED"},
 		{nodeKey, "add debvisor.local 300 A 10.99.0.12", "REFUSED"},
-		{nodeKey, "add _writer.debvisor.local 0 TXT x", "REFUSED"},
+		{nodeKey, "add _writer.debvisor.local 300 DHCID AAIBY2/AuCccgoJbsaxcQc9TUapptP69lOjxfNuVAA2kjEA=", "REFUSED"},
+		{nodeKey, "add wpad" + a, "REFUSED"},
+		{nodeKey, "add long.debvisor.local 2147483647 A 10.99.0.12", ""},
 		{nodeKey, "add web.vm" + a, "REFUSED"},
 		{vmKey, "add node2" + a, "REFUSED"},
 		{vmKey, "add 11.0.99.10.in-addr.arpa 300 PTR web.vm.debvisor.local", "REFUSED"},
@@ -147,6 +149,9 @@ func (f *fleet) names(t *testing.T) {
 	}
 	if got := f.ask(t, 2, vip6, "node2.debvisor.local A web.vm.debvisor.local A -x 10.99.0.77 -x 10.99.0.11"); got != "10.99.0.12\n10.99.0.12\nnode2.debvisor.local.\nns1.debvisor.local." {
 		t.Errorf("got %q", got)
+	}
+	if got := f.on(t, 2, "dig +noall +answer @"+vip4+" long.debvisor.local A | awk '{print $2}'"); got != "86400" {
+		t.Errorf("a name for 68 years has %q seconds", got)
 	}
 }
 
@@ -170,6 +175,13 @@ func (f *fleet) sources(t *testing.T) {
 	if strings.Contains(drops, "packets 0 ") {
 		t.Errorf("the filter's own chain dropped nothing: %s", drops)
 	}
+	// Another program's port 53, such as libvirt's dnsmasq, is none of the filter's business.
+	f.on(t, 1, "ip address add 10.99.0.111/24 dev host0")
+	f.ask(t, 3, "10.99.0.111", "-b", "10.99.0.99", "ns1.debvisor.local", "A")
+	if after := f.on(t, 1, "nft list chain inet debvisor_dns clients | grep drop"); after != drops {
+		t.Errorf("of another address the filter dropped: %s, before %s", after, drops)
+	}
+	f.on(t, 1, "ip address del 10.99.0.111/24 dev host0")
 }
 
 // dnsState is what a second run must leave: records, serials, keys and the processes.

@@ -22,6 +22,11 @@ func TestDNSPair(t *testing.T) {
 		until(t, "the change at "+server, "10.99.0.12", func() string { return f.ask(t, 3, server, "node2.debvisor.local", "A") })
 	}
 	f.names(t)
+	for _, node := range []int{1, 2} { // a sign of life that a router passed on is nobody's of this network
+		if got := f.on(t, node, "nft list chain inet debvisor input | grep VRRP; grep -c 'min_ttl 255 max_ttl 255' /etc/keepalived/keepalived.conf"); !strings.Contains(got, "ip ttl 255") || !strings.HasSuffix(got, "\n1") {
+			t.Errorf("VRRP on node%d: %s", node, got)
+		}
+	}
 	if has := f.on(t, 1, "ip -o address show | grep -c '"+vip4+"/\\|"+vip6+"/' || true") + f.on(t, 2, "ip -o address show | grep -c '"+vip4+"/\\|"+vip6+"/' || true"); has != "20" && has != "02" {
 		t.Errorf("the virtual addresses: node1 and node2 have %s of the two", has)
 	}
