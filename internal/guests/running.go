@@ -24,27 +24,64 @@ const atOnce = 200
 
 var uuidFormat = pattern.Lazy(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// Running are the guests that run, by what libvirt says, in the order of their names. When libvirt does not answer nobody
-// knows, which is an error and not "none".
+// Running are the guests that run, by what libvirt says, in the order of their names. When libvirt does not answer, or not to
+// the end, nobody knows, which is an error and not "none".
 func Running(ctx context.Context, h *host.Host) ([]Guest, error) {
-	out, err := virsh(ctx, h, "list --uuid")
+	listed, err := list(ctx, h)
 	if err != nil {
 		return nil, err
 	}
 	var all []Guest
-	for uuids := range slices.Chunk(uuids(string(out)), atOnce) {
-		out, err := virsh(ctx, h, each("dumpxml", uuids, ""))
-		guests, wrong := parseDomains(out)
-		if wrong != nil {
-			return nil, errors.Join(wrong, err)
-		}
-		if err != nil && len(guests) == len(uuids) {
-			return nil, err // none has ended in between, so it is something else
+	for some := range slices.Chunk(listed, atOnce) {
+		guests, err := describe(ctx, h, some)
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, guests...)
 	}
 	slices.SortFunc(all, func(a, b Guest) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
+}
+
+// list are the UUIDs of guests that run.
+func list(ctx context.Context, h *host.Host) ([]string, error) {
+	out, err := virsh(ctx, h, "list --uuid")
+	return uuids(string(out)), err
+}
+
+// describe are guests that were listed, without those that have ended since.
+func describe(ctx context.Context, h *host.Host, listed []string) (all []Guest, err error) {
+	out, failed := virsh(ctx, h, each("dumpxml", listed, ""))
+	domains, wrong := parseDomains(out)
+	if wrong != nil || errors.Is(failed, context.DeadlineExceeded) || errors.Is(failed, context.Canceled) {
+		return nil, errors.Join(wrong, failed)
+	}
+	missing := slices.Clone(listed)
+	for _, d := range domains {
+		missing = slices.DeleteFunc(missing, func(u string) bool { return u == d.UUID })
+		if d.ID != "" {
+			all = append(all, d.guest())
+		}
+	}
+	if len(missing) > 0 {
+		return all, ended(ctx, h, missing, failed)
+	}
+	return all, failed // none has ended in between, so it is something else
+}
+
+// ended is an error unless guests that were not described do not run any more: libvirt may have been cut off, or started
+// again, while it described them.
+func ended(ctx context.Context, h *host.Host, missing []string, failed error) error {
+	now, err := list(ctx, h)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	for _, u := range missing {
+		if slices.Contains(now, u) {
+			return errors.Join(fmt.Errorf("libvirt lists the guest %s and does not describe it", u), failed)
+		}
+	}
+	return nil
 }
 
 // virsh runs commands of virsh, whose words are ours or UUIDs; the name of a guest is never one.
@@ -92,9 +129,9 @@ type domain struct {
 	} `xml:"devices>channel"`
 }
 
-// parseDomains reads descriptions, one after the other. One that has ended in between is left out.
-func parseDomains(text []byte) ([]Guest, error) {
-	var all []Guest
+// parseDomains reads descriptions, one after the other.
+func parseDomains(text []byte) ([]domain, error) {
+	var all []domain
 	for d := xml.NewDecoder(bytes.NewReader(text)); ; {
 		var one domain
 		err := d.Decode(&one)
@@ -104,8 +141,8 @@ func parseDomains(text []byte) ([]Guest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read what virsh dumpxml says: %w", err)
 		}
-		if one.ID != "" && uuidFormat().MatchString(one.UUID) {
-			all = append(all, one.guest())
+		if uuidFormat().MatchString(one.UUID) {
+			all = append(all, one)
 		}
 	}
 }

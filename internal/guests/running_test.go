@@ -74,8 +74,8 @@ func TestWhatRuns(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Name != "db" || !got[0].Agent || len(got[0].NICs) != 2 || got[1].Agent || got[1].NICs[0] != (NIC{MAC: webMAC, Bridge: "br0"}) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	// One ended between the two questions, and one is defined and does not run.
-	m.Runner.Answer(quoted(each("dumpxml", []string{webID, dbID}, "")), strings.Replace(xmlOf("web", webID, "", webMAC), " id='1'", "", 1))
+	// Both are defined and do not run any more.
+	m.Runner.Answer(quoted(each("dumpxml", []string{webID, dbID}, "")), strings.ReplaceAll(xmlOf("web", webID, "", webMAC)+xmlOf("db", dbID, "", dbMAC), " id='1'", ""))
 	if got, err := Running(t.Context(), m.Host); err != nil || len(got) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
