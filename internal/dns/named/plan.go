@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"debvisor/internal/dns"
 	"debvisor/internal/host"
@@ -107,20 +108,35 @@ func (v view) live(ctx context.Context, writes []host.Change) ([]host.Change, er
 	return append(changes, host.Remove{Path: pendingPath}), nil
 }
 
-// reconfigured writes files and has named read them. Where named does not take them, the files are again what it has.
+// reconfigured writes files and has named read them. Where that goes wrong, the files are again what they were, and named reads
+// those: it may have taken the new ones up although nobody heard of it.
 func (v view) reconfigured(writes []host.Change) host.Change {
 	why := "have named take up its configuration: rndc reconfig"
 	before, after := diff(writes)
 	return host.Call{Why: why, Before: before, After: after, Do: func(ctx context.Context) error {
-		err := v.host.Apply(ctx, writes)
-		if err == nil {
-			_, err = v.host.Run(ctx, "rndc", "reconfig")
-		}
-		if err != nil {
+		if err := v.host.Apply(ctx, writes); err != nil {
 			return errors.Join(err, v.host.Apply(context.WithoutCancel(ctx), undone(writes)))
+		}
+		if _, err := v.host.Run(ctx, "rndc", "reconfig"); err != nil {
+			return errors.Join(err, v.takenBack(context.WithoutCancel(ctx), writes))
 		}
 		return nil
 	}}
+}
+
+// backWithin is far more than named needs to read its configuration. Who was cut off is waited for no longer.
+const backWithin = 10 * time.Second
+
+func (v view) takenBack(ctx context.Context, writes []host.Change) error {
+	ctx, stop := context.WithTimeout(ctx, backWithin)
+	defer stop()
+	if err := v.host.Apply(ctx, undone(writes)); err != nil {
+		return err
+	}
+	if _, err := v.host.Run(ctx, "rndc", "reconfig"); err != nil {
+		return fmt.Errorf("the files are as they were, and named may have the new ones all the same; the next run has it read them again: %w", err)
+	}
+	return nil
 }
 
 func undone(writes []host.Change) []host.Change {

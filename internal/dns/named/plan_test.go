@@ -135,6 +135,61 @@ func TestWhatNamedDoesNotTakeIsTakenBack(t *testing.T) {
 	}
 }
 
+// cutOff is a named that takes its configuration up while whoever told it to is ended.
+type cutOff struct {
+	host.Runner
+	t    *testing.T
+	m    *hosttest.Machine
+	end  context.CancelFunc
+	fail int // so many times nobody hears that it did, or it did not
+	has  string
+}
+
+func (c *cutOff) Run(ctx context.Context, cmd host.Cmd) ([]byte, error) {
+	if cmd.Args[0] != "rndc" {
+		return c.Runner.Run(ctx, cmd)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if c.has == "" || c.fail == 0 {
+		c.has = content(c.t, c.m, ZonesPath)
+	}
+	if c.end(); c.fail > 0 {
+		c.fail--
+		return nil, errors.New("signal: killed")
+	}
+	return nil, nil
+}
+
+func TestNamedHasNoRoleThatTheFilesDoNotSay(t *testing.T) {
+	for fail, want := range map[int]string{1: "signal: killed", 2: "named may have the new ones all the same"} {
+		m, _ := server(t, pair(), isRunning)
+		m.Runner.Answer("rndc reconfig", "")
+		apply(t, m, plan(t, m))
+		apply(t, m, []host.Change{host.Write{Path: ZoneFile("debvisor.local"), Mode: 0o644}})
+		ctx, end := context.WithCancel(t.Context())
+		c := &cutOff{Runner: m.Host.Runner, t: t, m: m, end: end, fail: fail}
+		m.Host.Runner = c
+		changes, err := PlanRoles(ctx, m.Host, map[string]Role{"debvisor.local": Primary})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Apply(ctx, changes); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: %v", fail, err)
+		}
+		if strings.Contains(content(t, m, ZonesPath), "type primary") {
+			t.Error("the files have the new role")
+		}
+		if fail > 1 { // nobody reached named, so the next run must
+			apply(t, m, plan(t, m))
+		}
+		if c.has != content(t, m, ZonesPath) {
+			t.Errorf("%d: named has\n%s", fail, c.has)
+		}
+	}
+}
+
 // refusing is a named-checkconf that finds something wrong, and remembers what it was given.
 type refusing struct{ stdin string }
 
