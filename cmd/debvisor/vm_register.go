@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func vmReconcile() *cobra.Command {
 		Long: `Compares which guests run, and their addresses, with what this host has registered, and makes the difference: A, AAAA and PTR
 records, signed with the key of guests. What cannot be done now is kept and tried by the next run. ` + installed.PathUnit + ` calls
 this when libvirt starts or stops a guest, ` + installed.TimerUnit + ` each minute. Each change is recorded in
-` + guests.AuditPath + `. Exit code 1 when something is left to do.`,
+` + guests.AuditPath + `. Exit code 1 when something is left to do, but with --watch, which only says so.`,
 		Example: "  sudo debvisor vm reconcile\n  sudo debvisor vm reconcile --withdraw   # before a host leaves",
 		Args:    usage(cobra.NoArgs),
 	}
@@ -106,14 +107,23 @@ this when libvirt starts or stops a guest, ` + installed.TimerUnit + ` each minu
 			return r.Withdraw(c.Context())
 		}
 		o := r.Watch(c.Context(), watch)
-		if o.Err == nil && o.Pending > 0 {
-			o.Err = fmt.Errorf("%d changes are left, and tried again; debvisor vm list says why", o.Pending)
-		}
-		if o.Err != nil {
-			return o.Err
+		if err := unfinished(o, watch > 0, c.ErrOrStderr()); err != nil {
+			return err
 		}
 		return say(c, asJSON, map[string]any{"pending": o.Pending, "without_address": o.Waiting}, "")
 	})
+}
+
+// unfinished is how a look ended. Name servers that are silent are no failure of a watch, which is run again in any case.
+func unfinished(o guests.Outcome, watched bool, log io.Writer) error {
+	if o.Err != nil || o.Pending == 0 {
+		return o.Err
+	}
+	err := fmt.Errorf("%d changes are left, and tried again; debvisor vm list says why", o.Pending)
+	if watched {
+		_, err = fmt.Fprintln(log, err)
+	}
+	return err
 }
 
 func vmList() *cobra.Command {
