@@ -18,37 +18,56 @@ import (
 
 // sighting is an address that is seen at a MAC.
 type sighting struct {
+	uuid   string // of the guest that was asked about; "" when nobody was
 	mac    string
 	addr   netip.Addr
 	bridge string // where; "" for anywhere
 	source Source
 }
 
-// Discover looks for the addresses of guests in the leases, in the neighbour table and through the agents that are
-// connected. An address of the host, or one in not, is nobody's. What cannot be asked is in problems and costs no more
-// than what it would have said.
-func Discover(ctx context.Context, h *host.Host, running []Guest, not []netip.Addr, now time.Time) (all []Seen, problems []error) {
+// survey is what is seen of the guests that run.
+type survey struct {
+	running  []Guest
+	found    []sighting
+	not      []netip.Addr // that are nobody's
+	problems []error      // what could not be asked; it costs no more than what it would have said
+	blind    bool         // the host's own addresses are not known, and might be taken for a guest's
+}
+
+// look looks for the addresses of guests in the leases and in the neighbour table. An address of the host, or one in not, is
+// nobody's.
+func look(ctx context.Context, h *host.Host, running []Guest, not []netip.Addr, now time.Time) (s survey) {
+	s.running, s.not = running, not
 	if len(running) == 0 {
-		return nil, nil
+		return s
 	}
 	own, err := hostAddresses(ctx, h)
-	if err != nil { // an address of the host's own might be taken for a guest's
-		return withoutAddresses(running), []error{err}
-	}
-	var found []sighting
-	for _, look := range []func(context.Context, *host.Host, []Guest) ([]sighting, error){leases, agents, neighbours} {
-		some, err := look(ctx, h, running)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		found = append(found, some...)
-	}
-	files, err := leaseFile(h, now)
 	if err != nil {
-		problems = append(problems, err)
+		s.blind = true
+		s.add(nil, err)
+		return s
 	}
-	all = assign(running, append(found, files...), append(own, not...))
-	return all, append(problems, settle(all)...)
+	s.not = append(own, not...)
+	s.add(leases(ctx, h, running))
+	s.add(neighbours(ctx, h))
+	s.add(leaseFile(h, now))
+	return s
+}
+
+func (s *survey) add(found []sighting, problem error) {
+	s.found = append(s.found, found...)
+	if problem != nil {
+		s.problems = append(s.problems, problem)
+	}
+}
+
+// seen gives each guest its addresses.
+func (s survey) seen() (all []Seen, problems []error) {
+	if s.blind {
+		return withoutAddresses(s.running), s.problems
+	}
+	all = assign(s.running, s.found, s.not)
+	return all, append(slices.Clone(s.problems), settle(all)...)
 }
 
 func withoutAddresses(running []Guest) (all []Seen) {
@@ -58,14 +77,14 @@ func withoutAddresses(running []Guest) (all []Seen) {
 	return all
 }
 
-// assign gives each guest what was seen at its MACs.
+// assign gives each guest what was seen at its MACs. What was said of another guest, or by one, is not its own.
 func assign(running []Guest, found []sighting, not []netip.Addr) (all []Seen) {
 	for _, g := range running {
-		s := Seen{Guest: g, Addresses: map[netip.Addr]Sight{}}
+		s := Seen{Guest: g, Addresses: map[netip.Addr]Sight{}, Claimed: map[netip.Addr]bool{}}
 		bridges := g.bridges()
 		for _, f := range found {
 			bridge, its := bridges[f.mac]
-			if !its || f.bridge != "" && f.bridge != bridge || !Usable(f.addr) || slices.Contains(not, f.addr) {
+			if !its || f.uuid != "" && f.uuid != g.UUID || f.bridge != "" && f.bridge != bridge || !Usable(f.addr) || slices.Contains(not, f.addr) {
 				continue
 			}
 			s.Told = s.Told || f.source == Agent
@@ -83,8 +102,8 @@ func Usable(a netip.Addr) bool {
 	return a.IsValid() && a.Zone() == "" && !a.Is4In6() && a.IsGlobalUnicast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// settle takes an address that several guests claim from all but one: who has it by the best source, if that is one guest
-// alone.
+// settle takes an address that several guests claim from all but one: who has it by a lease, if that is one guest alone. A
+// guest can say and send what it likes, so neither its agent nor the neighbour table decides.
 func settle(all []Seen) (problems []error) {
 	claims := map[netip.Addr][]Seen{}
 	for _, s := range all {
@@ -93,50 +112,68 @@ func settle(all []Seen) (problems []error) {
 		}
 	}
 	for a, by := range claims {
-		if len(by) < 2 {
-			continue
+		if len(by) > 1 {
+			problems = append(problems, decide(a, by))
 		}
-		slices.SortFunc(by, func(x, y Seen) int { return int(y.Addresses[a].Source - x.Addresses[a].Source) })
-		one := by[0].Addresses[a].Source > by[1].Addresses[a].Source
-		var names []string
-		for i, s := range by {
-			names = append(names, strconv.Quote(clip(s.Name)))
-			if i > 0 || !one {
-				delete(s.Addresses, a)
-			}
-		}
-		problems = append(problems, fmt.Errorf("%s is claimed by several guests: %s", a, strings.Join(names, ", ")))
 	}
 	return problems
 }
 
+func decide(a netip.Addr, by []Seen) error {
+	leased := func(s Seen) bool { return s.Addresses[a].Source == Lease }
+	first := slices.IndexFunc(by, leased)
+	decided := first >= 0 && !slices.ContainsFunc(by[first+1:], leased)
+	var names []string
+	for i, s := range by {
+		names = append(names, strconv.Quote(clip(s.Name)))
+		if !decided || i != first {
+			delete(s.Addresses, a)
+			s.Claimed[a] = decided
+		}
+	}
+	return fmt.Errorf("%s is claimed by several guests: %s", a, strings.Join(names, ", "))
+}
+
 // leases are those of libvirt's own networks.
 func leases(ctx context.Context, h *host.Host, running []Guest) (all []sighting, err error) {
-	var uuids []string
-	for _, g := range running {
-		uuids = append(uuids, g.UUID)
-	}
-	for some := range slices.Chunk(uuids, atOnce) {
-		out, wrong := virsh(ctx, h, each("domifaddr", some, "--full --source lease"))
-		all, err = append(all, parseAddresses(string(out), Lease)...), errors.Join(err, wrong)
-	}
-	return all, err
-}
-
-// agents asks guests for their addresses. One that is connected and silent costs libvirt's five seconds.
-func agents(ctx context.Context, h *host.Host, running []Guest) (all []sighting, err error) {
-	for _, g := range running {
-		if !g.Agent {
-			continue
+	for some := range slices.Chunk(running, atOnce) {
+		var commands []string
+		for _, g := range some {
+			commands = append(commands, "echo "+g.UUID+"; domifaddr "+g.UUID+" --full --source lease")
 		}
-		out, wrong := virsh(ctx, h, "domifaddr "+g.UUID+" --full --source agent")
-		all, err = append(all, parseAddresses(string(out), Agent)...), errors.Join(err, wrong)
+		out, wrong := virsh(ctx, h, strings.Join(commands, "; "))
+		all, err = append(all, parseLeased(string(out))...), errors.Join(err, wrong)
 	}
 	return all, err
 }
 
-// parseAddresses reads what domifaddr prints: name, MAC, protocol and address with a prefix on each line.
-func parseAddresses(text string, source Source) (all []sighting) {
+// parseLeased reads the leases of guests, each after its UUID. The server knows a guest that speaks IPv6 by its neighbour
+// table, so that is what such a lease is worth.
+func parseLeased(text string) (all []sighting) {
+	uuid, part := "", ""
+	flush := func() {
+		for _, s := range parseAddresses(part, uuid, Lease) {
+			if s.addr.Is6() {
+				s.source = Neighbour
+			}
+			all = append(all, s)
+		}
+		part = ""
+	}
+	for line := range strings.Lines(text) {
+		if word := strings.TrimSpace(line); uuidFormat().MatchString(word) {
+			flush()
+			uuid = word
+		} else if uuid != "" {
+			part += line
+		}
+	}
+	flush()
+	return all
+}
+
+// parseAddresses reads what domifaddr prints of one guest: name, MAC, protocol and address with a prefix on each line.
+func parseAddresses(text, uuid string, source Source) (all []sighting) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) < 4 {
@@ -149,7 +186,7 @@ func parseAddresses(text string, source Source) (all []sighting) {
 		}
 		text, _, _ := strings.Cut(f[2], "/")
 		if a, err := netip.ParseAddr(text); err == nil {
-			all = append(all, sighting{mac: mac.String(), addr: a.Unmap(), source: source})
+			all = append(all, sighting{uuid: uuid, mac: mac.String(), addr: a.Unmap(), source: source})
 		}
 	}
 	return all
@@ -158,7 +195,7 @@ func parseAddresses(text string, source Source) (all []sighting) {
 // dead are the states of a neighbour in which nobody has answered.
 var dead = []string{"FAILED", "INCOMPLETE", "NOARP", "NONE"}
 
-func neighbours(ctx context.Context, h *host.Host, _ []Guest) (all []sighting, err error) {
+func neighbours(ctx context.Context, h *host.Host) (all []sighting, err error) {
 	out, err := h.Run(ctx, "ip", "-j", "neigh", "show")
 	if err != nil {
 		return nil, err
@@ -223,8 +260,8 @@ func leaseFile(h *host.Host, now time.Time) ([]sighting, error) {
 	return parseLeases(string(data), now), err
 }
 
-// parseLeases reads dnsmasq's own format: when it ends, MAC, address, name and client. A lease of IPv6 has no MAC, but
-// most clients' identifiers (DUID-LLT and DUID-LL) end with one.
+// parseLeases reads dnsmasq's own format: when it ends, MAC, address, name and client. A lease of IPv6 is left out: it has no
+// MAC but the one that the client writes into its own identifier, which may be any other guest's.
 func parseLeases(text string, now time.Time) (all []sighting) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
@@ -232,27 +269,11 @@ func parseLeases(text string, now time.Time) (all []sighting) {
 			continue
 		}
 		ends, wrong := strconv.ParseInt(f[0], 10, 64)
-		a, wrongToo := netip.ParseAddr(f[2])
-		if wrong != nil || wrongToo != nil || ends != 0 && ends < now.Unix() {
-			continue
-		}
-		hardware := f[1]
-		if a.Is6() {
-			hardware = hardwareOf(f[4])
-		}
-		if mac, err := net.ParseMAC(hardware); err == nil {
+		mac, wrongToo := net.ParseMAC(f[1])
+		a, wrongThree := netip.ParseAddr(f[2])
+		if wrong == nil && wrongToo == nil && wrongThree == nil && a.Is4() && (ends == 0 || ends >= now.Unix()) {
 			all = append(all, sighting{mac: mac.String(), addr: a, source: Lease})
 		}
 	}
 	return all
-}
-
-// hardwareOf is the MAC in a DUID of Ethernet, or "".
-func hardwareOf(duid string) string {
-	bytes := strings.Split(duid, ":")
-	switch {
-	case len(bytes) == 14 && strings.HasPrefix(duid, "00:01:00:01:"), len(bytes) == 10 && strings.HasPrefix(duid, "00:03:00:01:"):
-		return strings.Join(bytes[len(bytes)-6:], ":")
-	}
-	return ""
 }

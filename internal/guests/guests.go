@@ -44,7 +44,7 @@ func (g Guest) bridges() map[string]string {
 type Source int
 
 // The sources, from the one that is believed least. A guest can claim any address in the neighbour table and through its
-// agent; the leases are the host's own.
+// agent; the leases are the host's own. Only a lease decides between two guests.
 const (
 	Neighbour Source = iota
 	Agent
@@ -64,6 +64,8 @@ type Seen struct {
 	Guest
 	Addresses map[netip.Addr]Sight
 	Told      bool // its agent has told all that it has
+	// Claimed are addresses that it was seen with and another guest too; true for one that is the other's for certain.
+	Claimed map[netip.Addr]bool
 }
 
 // sorted are the addresses in a fixed order, IPv4 first.

@@ -129,36 +129,53 @@ func (p *Plan) change(add bool, e Entry, all []netip.Addr) {
 // differ is what a guest that runs gets and loses.
 func differ(s Seen, e Entry, now time.Time) (adds []Change, remove []netip.Addr) {
 	var fresh, old []netip.Addr
-	for _, a := range wanted(s, e) {
+	all := wanted(s, e, now)
+	for _, a := range all {
+		_, seen := s.Addresses[a]
 		switch known := e.address(a); {
-		case known == nil || known.Confirmed.IsZero():
+		case known == nil || known.Confirmed.IsZero() && (seen || known.Manual):
 			fresh = append(fresh, a)
-		case now.Sub(known.Confirmed) >= confirmEvery:
+		case (seen || known.Manual) && now.Sub(known.Confirmed) >= confirmEvery:
 			old = append(old, a)
 		}
 	}
-	for i, all := range [][]netip.Addr{fresh, old} {
-		if len(all) > 0 {
-			adds = append(adds, Change{Add: true, UUID: s.UUID, Guest: s.Name, Name: e.Name, Addresses: all, Confirm: i > 0})
+	for i, some := range [][]netip.Addr{fresh, old} {
+		if len(some) > 0 {
+			adds = append(adds, Change{Add: true, UUID: s.UUID, Guest: s.Name, Name: e.Name, Addresses: some, Confirm: i > 0})
 		}
 	}
 	for _, a := range e.Addresses {
-		if gone(a, s, now) {
+		if !slices.Contains(all, a.Addr) {
 			remove = append(remove, a.Addr)
 		}
 	}
 	return adds, sortAddrs(remove)
 }
 
-// wanted are the addresses that a guest should have: what is seen, the best known first, and what an operator gave.
-func wanted(s Seen, e Entry) (all []netip.Addr) {
+// wanted are the addresses that a guest should have: what an operator gave, what is seen, the best known first, and what was
+// seen and is not gone, the latest first. What is more than a guest may have is left out from the end.
+func wanted(s Seen, e Entry, now time.Time) (all []netip.Addr) {
+	var unseen []Address
 	for _, a := range e.Addresses {
-		if a.Manual {
+		if _, seen := s.Addresses[a.Addr]; a.Manual {
 			all = append(all, a.Addr)
+		} else if !seen && !gone(a, s, now) {
+			unseen = append(unseen, a)
 		}
 	}
 	seen := s.sorted()
-	slices.SortStableFunc(seen, func(a, b netip.Addr) int { return int(s.Addresses[b].Source - s.Addresses[a].Source) })
+	rank := func(a netip.Addr) int { // what is registered comes before what is not, or they would change each time
+		rank := -2 * int(s.Addresses[a].Source)
+		if e.address(a) != nil {
+			rank--
+		}
+		return rank
+	}
+	slices.SortStableFunc(seen, func(a, b netip.Addr) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(unseen, func(a, b Address) int { return b.Confirmed.Compare(a.Confirmed) })
+	for _, a := range unseen {
+		seen = append(seen, a.Addr)
+	}
 	for _, a := range seen {
 		if len(all) < mostOfAGuest && !slices.Contains(all, a) {
 			all = append(all, a)
@@ -168,13 +185,17 @@ func wanted(s Seen, e Entry) (all []netip.Addr) {
 }
 
 // gone reports whether an address that was registered is no longer the guest's. Not to be seen is not enough: there must be
-// others of its family, told by the agent, or in the leases for the same interface, or it was not seen for long.
+// others of its family, told by the agent, or in the leases for the same interface of a guest without an agent, which may know
+// more, or it was not seen for long. One that another guest claims too is kept until it is the other's for certain.
 func gone(a Address, s Seen, now time.Time) bool {
 	if _, seen := s.Addresses[a.Addr]; seen || a.Manual {
 		return false
 	}
+	if certain, claimed := s.Claimed[a.Addr]; claimed {
+		return certain
+	}
 	for other, sight := range s.Addresses {
-		here := s.Told || sight.MAC == a.MAC && (sight.Source == Lease || now.Sub(a.Confirmed) >= unseenFor)
+		here := s.Told || sight.MAC == a.MAC && (sight.Source == Lease && !s.Agent || now.Sub(a.Confirmed) >= unseenFor)
 		if here && other.Is4() == a.Addr.Is4() {
 			return true
 		}

@@ -60,17 +60,32 @@ func (r *Reconciler) Pass(ctx context.Context) (o Outcome) {
 	if err != nil {
 		return o.with(err) // nobody knows what runs, so nothing is removed
 	}
-	seen, problems := Discover(ctx, r.Host, running, r.Not, r.Now())
+	return r.compare(ctx, &registry, running, o)
+}
+
+// compare registers what is known at once before it asks the agents, which may take its time.
+func (r *Reconciler) compare(ctx context.Context, registry *Registry, running []Guest, o Outcome) Outcome {
+	found := look(ctx, r.Host, running, r.Not, r.Now())
+	asked := found.askable(registry, r.Now())
+	if len(asked) > 0 {
+		seen, _ := found.seen()
+		done, _, err := r.carryOut(ctx, registry, Compare(seen, *registry, r.Zone, r.Now()), seen)
+		if o.Changed = done > 0; err != nil {
+			return o.with(err)
+		}
+		found.hear(agents(ctx, r.Host, asked), registry, r.Now())
+	}
+	seen, problems := found.seen()
 	r.news(problems)
-	plan := Compare(seen, registry, r.Zone, r.Now())
+	plan := Compare(seen, *registry, r.Zone, r.Now())
 	r.refuse(plan.Refused)
 	for _, s := range seen {
 		if _, err := Label(s.Name); err == nil && len(s.Addresses) == 0 {
 			o.Waiting++
 		}
 	}
-	done, pending, err := r.carryOut(ctx, &registry, plan, seen)
-	o.Pending, o.Changed = pending, done > 0
+	done, pending, err := r.carryOut(ctx, registry, plan, seen)
+	o.Pending, o.Changed = pending, o.Changed || done > 0
 	return o.with(err)
 }
 
@@ -241,7 +256,7 @@ func (r *Reconciler) Register(ctx context.Context, guest string, addrs []netip.A
 	if err != nil {
 		return nil, err
 	}
-	s, name, err := r.one(ctx, guest, registry)
+	s, name, err := r.one(ctx, guest, &registry)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +285,7 @@ func (r *Reconciler) Register(ctx context.Context, guest string, addrs []netip.A
 var ErrRefused = errors.New("it gets no name")
 
 // one is a guest that runs, by its name, and the full name that it gets.
-func (r *Reconciler) one(ctx context.Context, guest string, registry Registry) (Seen, string, error) {
+func (r *Reconciler) one(ctx context.Context, guest string, registry *Registry) (Seen, string, error) {
 	if _, err := Label(guest); err != nil {
 		return Seen{}, "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -278,10 +293,12 @@ func (r *Reconciler) one(ctx context.Context, guest string, registry Registry) (
 	if err != nil {
 		return Seen{}, "", err
 	}
-	seen, problems := Discover(ctx, r.Host, running, r.Not, r.Now())
+	found := look(ctx, r.Host, running, r.Not, r.Now())
+	found.hear(agents(ctx, r.Host, found.askable(registry, r.Now())), registry, r.Now())
+	seen, problems := found.seen()
 	r.news(problems)
 	var p Plan
-	named := p.names(seen, registry, r.Zone)
+	named := p.names(seen, *registry, r.Zone)
 	for _, s := range seen {
 		if name, ok := nameOf(named, s); ok && s.Name == guest {
 			return s, name, nil

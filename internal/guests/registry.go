@@ -17,7 +17,8 @@ import (
 // Registry is what this host has put into the DNS, or was about to. It is written before anything is sent, so whatever it
 // does not know of is not there; it outlives the host's boots, so a guest that is gone by then is found.
 type Registry struct {
-	Entries []Entry `json:"guests"`
+	Entries []Entry   `json:"guests"`
+	Silent  []Silence `json:"silent_agents,omitempty"`
 }
 
 // Entry is a name that this host has registered for a guest.
