@@ -139,12 +139,17 @@ func leases(ctx context.Context, h *host.Host, running []Guest) (all []sighting,
 	for some := range slices.Chunk(running, atOnce) {
 		var commands []string
 		for _, g := range some {
-			commands = append(commands, "echo "+g.UUID+"; domifaddr "+g.UUID+" --full --source lease")
+			commands = append(commands, leasesOf(g.UUID))
 		}
 		out, wrong := virsh(ctx, h, strings.Join(commands, "; "))
 		all, err = append(all, parseLeased(string(out))...), errors.Join(err, wrong)
 	}
 	return all, err
+}
+
+// leasesOf asks for the leases of a guest, after a line with its UUID; a quiet virsh ends no line by itself.
+func leasesOf(uuid string) string {
+	return "echo \"" + uuid + "\n\"; domifaddr " + uuid + " --full --source lease"
 }
 
 // parseLeased reads the leases of guests, each after its UUID. The server knows a guest that speaks IPv6 by its neighbour

@@ -74,7 +74,7 @@ func sees(m *hosttest.Machine, source Source, lines string, ids ...string) {
 func leased(lines string, ids []string) (command, answer string) {
 	var all []string
 	for _, id := range ids {
-		all = append(all, "echo "+id+"; domifaddr "+id+" --full --source lease")
+		all = append(all, leasesOf(id))
 		answer += id + "\n" + lines
 	}
 	return strings.Join(all, "; "), answer
