@@ -66,9 +66,11 @@ func dnsPromote() *cobra.Command {
 		Use:   "promote ZONE…|--all",
 		Short: "let this name server write, because the other one does not come back soon",
 		Long: `Makes this server the one that writes to the zones. It is for when the peer is silent and there is no arbiter, or the
-arbiter is gone too. Make sure that the peer is off or cut off: what it accepts meanwhile is set aside when it returns.
-Without --force it refuses where the peer may live or have changes that this server lacks. Exit code 4 when it refuses.`,
-		Example: "  sudo debvisor dns promote --all\n  sudo debvisor dns promote debvisor.local --force",
+arbiter is gone too. Without --force it refuses where the peer may live or have changes that this server lacks; without an
+arbiter nobody can tell, so it always refuses. Before --force make sure that the peer is off, and stays off until the two see
+each other: what it has alone is set aside when it returns, even what debvisor dns update called done.
+Exit code 4 when it refuses.`,
+		Example: "  sudo debvisor dns promote --all\n  sudo debvisor dns promote --all --force",
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all zones of this server")
 	cmd.Flags().BoolVar(&force, "force", false, "also where the peer may live or have changes that are then set aside")
@@ -121,8 +123,12 @@ func dnsStatus() *cobra.Command {
 
 func askPair(c *cobra.Command, asJSON bool, r pair.Request) error {
 	reply, err := pair.Ask(c.Context(), host.New(), r)
-	if err != nil {
+	var refused pair.Refused
+	if errors.As(err, &refused) {
 		return exit.With(exit.Refused, err)
+	}
+	if err != nil {
+		return err
 	}
 	return say(c, asJSON, map[string]any{"said": reply.Said}, reply.Said)
 }

@@ -230,30 +230,6 @@ func TestAChangeOfTypeKeepsFileAndJournal(t *testing.T) {
 	t.Logf("%d acknowledged", all)
 }
 
-// Without an arbiter a writer goes on alone, and the other one only when an operator says so.
-func TestWithoutAnArbiterAnOperatorDecides(t *testing.T) {
-	p := begun(t, false)
-	c := p.client(t, "r")
-	p.servers[1].kill(t)
-	t.Logf("the other one is gone: %s without acknowledgement", c.more(t))
-	p.servers[1].start(t)
-	p.together(t)
-	p.servers[0].kill(t)
-	until(t, 10*time.Second, func() error {
-		out, err := p.servers[1].run(p.binary, "dns", "promote", "--all")
-		if err != nil {
-			return fmt.Errorf("%s %w", out, err)
-		}
-		return nil
-	})
-	t.Logf("the writer is gone and the other is promoted: %s without acknowledgement", c.more(t))
-	p.servers[0].start(t)
-	if w := p.together(t); number(w) != 2 {
-		t.Errorf("after its return %s writes", w.Writer)
-	}
-	p.everything(t, c)
-}
-
 // What a writer accepted that nobody acknowledged is set aside when it returns, and nothing else is.
 func TestWhatOnlyOneServerHadIsSetAside(t *testing.T) {
 	p := begun(t, true)

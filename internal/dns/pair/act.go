@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,10 +28,9 @@ const ttl = 1
 
 // become gives zones new roles: in the configuration first, then in named. Where that fails, the roles are as they were.
 func (d *Daemon) become(ctx context.Context, new map[string]named.Role) error {
-	for _, z := range d.zones {
-		if err := d.keepOwn(ctx, z, new[z.name]); err != nil {
-			return err
-		}
+	new, kept := d.without(ctx, new)
+	if len(new) == 0 {
+		return kept
 	}
 	lock, err := named.Lock(ctx, d.host)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Daemon) become(ctx context.Context, new map[string]named.Role) error {
 	if err := d.host.Apply(ctx, changes); err != nil {
 		return err
 	}
-	return d.forward(ctx, new)
+	return errors.Join(kept, d.forward(ctx, new))
 }
 
 // forward sees to it that no zone went back when it changed its type: named reads it again from its file and journal.
@@ -107,7 +107,8 @@ func (d *Daemon) write(ctx context.Context, z *zone, next pairs.Writer, why stri
 		old = update.Exactly(text(name, w.String()))[0]
 	}
 	changes := []dns.RR{update.DeleteAll(name, dns.TypeTXT), text(name, next.String())}
-	if w := z.view.Mine.Record; w.Epoch > 0 && w.Writer != next.Writer && next.Writer == d.settings.Self {
+	w := z.view.Mine.Record
+	if over := w.Writer != next.Writer || next.Epoch-w.Epoch >= forcedEpochs; w.Epoch > 0 && over && next.Writer == d.settings.Self {
 		more, err := d.leap(ctx, c, z, next, w.Epoch)
 		if err != nil {
 			return err
@@ -226,8 +227,15 @@ const auditPath = "/var/log/debvisor/audit.log"
 
 // audit is a line in the machine's log of what was done.
 func audit(what string) host.Change {
-	line := fmt.Sprintf(`{"time":%q,"action":"dns pair","what":%q}`, time.Now().UTC().Format(time.RFC3339), what)
-	return host.Append{Path: auditPath, Mode: 0o640, Line: line}
+	line, err := json.Marshal(struct {
+		Time   string `json:"time"`
+		Action string `json:"action"`
+		What   string `json:"what"`
+	}{time.Now().UTC().Format(time.RFC3339), "dns pair", what})
+	if err != nil { // three texts always are JSON
+		panic(err)
+	}
+	return host.Append{Path: auditPath, Mode: 0o640, Line: string(line)}
 }
 
 var errNotRunning = errors.New("debvisor-dns-pair.service does not run: sudo systemctl start debvisor-dns-pair")

@@ -50,6 +50,8 @@ type View struct {
 	Sees       Sight
 	Alive      bool // the peer's named answers, with the zone or without
 	Arbiter    Arbiter
+	Held       bool // it has been primary without a break since it saw the peer have the same record
+	Had        bool // it once had the zone, as its own disk says
 	Leave      bool // hand over to the peer
 	Promote    Promotion
 }
@@ -73,7 +75,8 @@ const forcedEpochs = 1000
 
 // Decide says what a server should do next. The rules keep two promises. What was acknowledged is never lost: an epoch
 // begins only on a server that was a member of the one before. And no two servers write on their own at once: an epoch that
-// leaves a member out, and one with another writer, needs the arbiter's record to become it, which happens once.
+// leaves a member out, and one with another writer, needs the arbiter's record to become it, which happens once. Without an
+// arbiter only a writer that never ceased to be one begins such an epoch. Both end where an operator forces a promotion.
 func Decide(v View) Action {
 	mine := v.Mine.Record
 	switch {
@@ -81,7 +84,7 @@ func Decide(v View) Action {
 		return v.alone()
 	case v.granted():
 		return v.take(v.Arbiter.Record, "the arbiter lets this server go on")
-	case v.Promote != None && (mine.Writer != v.Self || Later(v.Theirs.Record, mine)):
+	case v.Promote != None && v.promotable():
 		return v.promoted()
 	case Later(v.Theirs.Record, mine):
 		return Action{Role: named.Secondary, Why: "the peer has a later record"}
@@ -142,6 +145,8 @@ func (v View) birth() Action {
 		return Action{Role: named.Secondary, Why: "nobody has written yet, and the arbiter does not answer"}
 	case v.Arbiter.Record.Epoch > 0:
 		return Action{Role: named.Secondary, Why: "the zone is gone: the arbiter knows that somebody wrote to it"}
+	case v.Had:
+		return Action{Role: named.Secondary, Why: "the zone is gone: this server had it, and only an operator begins it anew"}
 	}
 	return v.take(v.solo(1), "the zone begins")
 }
@@ -174,6 +179,9 @@ func (v View) missing() bool {
 
 func (v View) soloist() Action {
 	mine := v.Mine.Record
+	if v.overruled() && v.Sees != Answers {
+		return Action{Role: named.Secondary, Why: "the arbiter let the peer go on"}
+	}
 	near := v.Theirs.Record.Equal(mine) && v.Mine.Serial-v.Theirs.Serial <= maxLag
 	if v.Sees != Answers || !near || v.Role != named.Primary {
 		return v.primary("this server is the only one that is complete")
@@ -194,19 +202,23 @@ func (v View) primary(why string) Action {
 
 // mayAsk reports whether the arbiter can begin the next epoch. One that lost what it held must not: it could grant an epoch
 // for the second time.
+// Only the writer may find it behind: the other one cannot tell a record that was not brought there from one that is gone.
 func (v View) mayAsk() bool {
 	r := v.Arbiter.Record
-	return v.Arbiter.Known && r.Epoch > 0 && (r.Equal(v.Mine.Record) || r.Epoch < v.Mine.Record.Epoch)
+	behind := v.Mine.Record.Writer == v.Self && v.Role != named.Secondary && r.Epoch < v.Mine.Record.Epoch
+	return v.Arbiter.Known && r.Epoch > 0 && (r.Equal(v.Mine.Record) || behind)
 }
 
 func (v View) shrink() Action {
 	next := v.solo(v.Mine.Record.Epoch + 1)
 	why := "the peer is silent"
 	switch {
-	case !v.Arbiter.Used && v.Role != named.Primary:
-		return Action{Role: named.Primary, Why: why}
-	case !v.Arbiter.Used:
+	case !v.Arbiter.Used && v.missing() && v.Role != named.Primary:
+		return Action{Role: named.Primary, Why: "the peer is another one"}
+	case !v.Arbiter.Used && v.Role == named.Primary && (v.Held || v.missing()):
 		return Action{Role: v.Role, Write: &next, Why: why}
+	case !v.Arbiter.Used: // the peer may have been promoted since this server wrote last
+		return Action{Role: named.Secondary, Why: "the peer is silent, and this server was started since: it waits for the peer or for an operator"}
 	case v.mayAsk():
 		return Action{Role: v.Role, Swap: &next, Why: why}
 	case v.Role == named.Primary:
@@ -248,6 +260,22 @@ func (v View) follower() Action {
 	return Action{Role: named.Secondary, Why: "the peer writes"}
 }
 
+// promotable reports whether there is something that a promotion changes: this server does not write, or may not go on.
+func (v View) promotable() bool {
+	mine := v.Mine.Record
+	if mine.Writer != v.Self || Later(v.Theirs.Record, mine) {
+		return true
+	}
+	waits := !mine.Equal(v.solo(mine.Epoch)) || v.overruled()
+	return v.Promote == Forced && v.Sees == Silent && v.Role != named.Primary && waits
+}
+
+// overruled reports whether the arbiter knows of a later writer than this server.
+func (v View) overruled() bool {
+	r := v.Arbiter.Record
+	return v.Arbiter.Known && Later(r, v.Mine.Record) && r.Writer != v.Self
+}
+
 // promoted makes this server the writer because an operator says so.
 func (v View) promoted() Action {
 	epoch := max(v.Mine.Record.Epoch, v.Theirs.Record.Epoch, v.Arbiter.Record.Epoch)
@@ -273,6 +301,8 @@ func (v View) Refusal() string {
 		return "the peer had a later record when it was seen last, so this server lacks changes"
 	case !v.Mine.Record.Has(v.Self):
 		return "this server does not have everything: the peer went on alone"
+	case !v.Arbiter.Used:
+		return "there is no arbiter, so the peer may be alive and write alone"
 	case v.Arbiter.Used && !v.Arbiter.Known:
 		return "the arbiter does not answer, so the peer may be alive and be let go on"
 	case v.Arbiter.Used && !v.mayAsk():

@@ -27,6 +27,22 @@ func unconfirmedPath(zone string, epoch uint32) string {
 	return fmt.Sprintf("%s/unconfirmed-%s-%d.zone", keepDir, zone, epoch)
 }
 
+// epochPath says that this server had a zone in which somebody wrote. It stays when the zone is lost, so that none begins anew
+// in its place.
+func epochPath(zone string) string { return keepDir + "/epoch-" + zone }
+
+// remember keeps that this server has a zone.
+func (d *Daemon) remember(ctx context.Context, z *zone) error {
+	if z.view.Had || z.view.Mine.Record.Epoch == 0 {
+		return nil
+	}
+	err := keep(ctx, d.host, epochPath(z.name), z.view.Mine.Record.String()+"\n")
+	if err == nil {
+		d.want([]*zone{z}, func(z *zone) { z.view.Had = true })
+	}
+	return err
+}
+
 // Unconfirmed are the files with records that this server accepted and the pair does not have; an operator looks at them and
 // takes them away.
 func Unconfirmed(h *host.Host) ([]string, error) { return h.Glob(keepDir + "/unconfirmed-*.zone") }
@@ -46,12 +62,18 @@ func Prepare(ctx context.Context, h *host.Host) (warnings []error, err error) {
 		return nil, err
 	}
 	defer lock.Close()
+	roles := map[string]named.Role{}
 	for _, z := range s.Zones {
-		if s.Peer.IsValid() && h.Exists(named.ZoneFile(z.Name)) {
-			warnings = append(warnings, keepFile(ctx, h, s, z.Name))
+		if !s.Peer.IsValid() || !h.Exists(named.ZoneFile(z.Name)) {
+			continue
+		}
+		err := keepFile(ctx, h, s, z.Name)
+		warnings = append(warnings, err)
+		if errors.Is(err, errNotKept) { // named must not throw it away; nobody can write to it
+			roles[z.Name] = named.Closed
 		}
 	}
-	changes, err := named.PlanRoles(ctx, h, map[string]named.Role{})
+	changes, err := named.PlanRoles(ctx, h, roles)
 	if err != nil {
 		return warnings, err
 	}
@@ -68,8 +90,13 @@ func keepFile(ctx context.Context, h *host.Host, s pairs.Server, zone string) er
 	if err != nil || own.record.Writer != s.Self {
 		return err
 	}
-	return keep(ctx, h, ownPath(zone), string(text))
+	if err := keep(ctx, h, ownPath(zone), string(text)); err != nil {
+		return fmt.Errorf("%w of %s: %w", errNotKept, zone, err)
+	}
+	return nil
 }
+
+var errNotKept = errors.New("what this server wrote is not kept")
 
 func keep(ctx context.Context, h *host.Host, path, text string) error {
 	changes, err := h.Need(host.Dir{Path: keepDir, Mode: 0o700}, host.File{Path: path, Content: text, Mode: 0o600})
@@ -205,13 +232,22 @@ func (d *Daemon) keepLacking(ctx context.Context, z *zone, own contents) error {
 	if len(lacking) == 0 {
 		return nil
 	}
+	v := z.view
 	file := unconfirmedPath(z.name, own.record.Epoch)
 	header := fmt.Sprintf("; Records that this server accepted or had in epoch %d and that %s did not have when it took over,\n"+
-		"; or that were removed there since. None of them was acknowledged to a client of debvisor dns update.\n", own.record.Epoch, d.settings.Peer)
+		"; or that were removed there since. %s\n", own.record.Epoch, d.settings.Peer, worth(own.record, v.Theirs.Record))
 	if err := keep(ctx, d.host, file, header+strings.Join(lacking, "\n")+"\n"); err != nil {
 		return err
 	}
 	what := fmt.Sprintf("%s: %d records are not in the peer's zone: %s", z.name, len(lacking), path.Base(file))
 	d.say("%s", what)
 	return d.host.Apply(ctx, []host.Change{audit(what)})
+}
+
+// worth says whether records that one server alone has can have been acknowledged.
+func worth(own, theirs pairs.Writer) string {
+	if theirs.Epoch-own.Epoch >= forcedEpochs {
+		return "The other was promoted by force: some may have been called done by debvisor dns update."
+	}
+	return "None of them was called done by debvisor dns update."
 }

@@ -43,11 +43,21 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	v := z.view
 	var all sync.WaitGroup
 	var took taken
+	missed, blind, deaf := z.missed, z.blind, ""
 	if v.Peer.IsValid() && !(d.moved && v.Sees == Silent) { // going on alone is several steps, and each would wait for it
-		all.Go(func() { took = v.seePeer(ctx, z, keys) })
+		all.Go(func() {
+			var err error
+			took, err = v.seePeer(ctx, z, keys)
+			missed, blind = seen(missed, err)
+		})
 	}
 	if v.Arbiter.Used {
-		all.Go(func() { v.Arbiter.Record, v.Arbiter.Known = d.judgement(ctx, z, keys) })
+		all.Go(func() {
+			var err error
+			v.Arbiter.Record, err = d.judgement(ctx, z, keys)
+			v.Arbiter.Known = err == nil
+			_, deaf = seen(0, err)
+		})
 	}
 	all.Wait()
 	mine, err := copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name)
@@ -55,6 +65,7 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	v.Leave, v.Promote = z.leave, z.promote
+	z.missed, z.blind, z.deaf = missed, blind, deaf
 	z.forwards = role == named.Secondary
 	if v.Mine, v.Role = mine, role; v.Role == "" {
 		v.Role = named.Secondary
@@ -65,16 +76,23 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	if v.Role != z.view.Role {
 		z.since = time.Now()
 	}
+	v.Held = v.Role == named.Primary && (v.Held || v.Sees == Answers && v.Theirs.Record.Equal(v.Mine.Record))
 	if v.Sees == Answers {
 		z.seen, z.took = time.Now(), took
+	}
+	switch later := v.Sees == Answers && Later(v.Theirs.Record, v.Mine.Record); {
+	case !later:
+		z.stale = time.Time{}
+	case z.stale.IsZero():
+		z.stale = time.Now()
 	}
 	z.view, z.loaded = v, err == nil || errors.As(err, &refused) // a named without the zone is one that answers
 }
 
 // seePeer asks the peer for a zone. The fields of z that it needs are those that only lookAt changes.
-func (v *View) seePeer(ctx context.Context, z *zone, keys []tsig.Key) (took taken) {
+func (v *View) seePeer(ctx context.Context, z *zone, keys []tsig.Key) (took taken, err error) {
 	var theirs Copy
-	err := withKeys(keys, func(c *update.Client) (err error) {
+	err = withKeys(keys, func(c *update.Client) (err error) {
 		if theirs, err = copyOf(ctx, c, at(v.Peer), z.name); err == nil && theirs.Record.Epoch > 0 {
 			took, err = takenOf(ctx, c, at(v.Peer), z.name)
 		}
@@ -85,12 +103,20 @@ func (v *View) seePeer(ctx context.Context, z *zone, keys []tsig.Key) (took take
 	switch {
 	case err == nil:
 		v.Theirs, v.Sees = theirs, Answers
-	case time.Since(z.seen) > silentAfter:
+	case time.Since(z.seen) > silentAfter && z.missed+1 >= missesSilent: // a tick that took long is no silence
 		v.Sees = Silent
 	default:
 		v.Sees = Quiet
 	}
-	return took
+	return took, err
+}
+
+// seen counts a question that was not answered, and says why it was not.
+func seen(missed int, err error) (int, string) {
+	if err == nil {
+		return 0, ""
+	}
+	return missed + 1, err.Error()
 }
 
 // copyOf asks a server for its copy of a zone: the serial first, so that the record is not older than it.
@@ -106,8 +132,8 @@ func copyOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone s
 }
 
 // judgement is the arbiter's record of a zone.
-func (d *Daemon) judgement(ctx context.Context, z *zone, keys []tsig.Key) (w pairs.Writer, known bool) {
-	err := withKeys(keys, func(c *update.Client) error {
+func (d *Daemon) judgement(ctx context.Context, z *zone, keys []tsig.Key) (w pairs.Writer, err error) {
+	err = withKeys(keys, func(c *update.Client) error {
 		m, err := c.Query(ctx, at(d.settings.Arbiter), arbiterName(z.name), dns.TypeTXT)
 		if err != nil {
 			return err
@@ -122,7 +148,7 @@ func (d *Daemon) judgement(ctx context.Context, z *zone, keys []tsig.Key) (w pai
 		}
 		return err
 	})
-	return w, err == nil
+	return w, err
 }
 
 func arbiterName(zone string) string { return zone + "." + pairs.ArbiterZone }

@@ -14,7 +14,7 @@ import (
 
 // record is a dns.Writer that can be compared and kept as a key of a map.
 type record struct {
-	epoch   uint8
+	epoch   uint16
 	writer  uint8
 	members uint8 // a bit a server
 }
@@ -38,7 +38,7 @@ func in(w dns.Writer) record {
 	if w.Epoch == 0 {
 		return record{}
 	}
-	r := record{epoch: uint8(w.Epoch)}
+	r := record{epoch: uint16(w.Epoch)}
 	for i, a := range addresses {
 		if w.Has(a) {
 			r.members |= 1 << i
@@ -89,6 +89,8 @@ type server struct {
 	known  bool   // the arbiter answered
 	said   record // what it said
 	leave  bool
+	held   bool // it was primary without a break since it saw the peer's record
+	force  bool // an operator promotes it
 	heard  bool // reaches the arbiter
 }
 
@@ -110,6 +112,8 @@ type world struct {
 	clients [2]client
 	acked   uint8
 	faults  uint8 // that may still happen
+	lost    uint8 // updates that a promotion may lose: the server that was off had them and the promoted one did not
+	void    bool  // one was promoted although the other had gone on alone, or past the arbiter: nothing was promised
 	next    uint8 // number of the next update
 }
 
@@ -149,6 +153,7 @@ const (
 	power
 	arbiterCable
 	handOver
+	promotion
 	perServer
 )
 
@@ -194,31 +199,44 @@ func (w *world) serverStep(i, n int, r *rules) bool {
 	case transfer:
 		return s.transfer(peer, w.cable)
 	case restartNamed:
-		return w.fault(func() { s.role = 0 })
+		return w.fault(func() { s.role, s.held = 0, false })
 	case restartDaemon:
 		return w.fault(s.forget)
 	case power:
 		return w.fault(func() {
 			s.up = !s.up
 			s.role = 0
+			peer.force = false // who promotes sees to it that the other one stays off meanwhile
 			s.forget()
 		})
 	case arbiterCable:
 		return w.judged && w.fault(func() { s.heard = !s.heard })
 	case handOver:
 		return !s.leave && w.fault(func() { s.leave = true })
+	case promotion: // the operator keeps to what is said: the other one is off
+		return !s.force && !peer.up && s.sees == Silent && w.fault(func() { w.promote(s, peer) })
 	}
 	return true
 }
 
 func (s *server) forget() {
 	s.theirs, s.sees, s.alive, s.known, s.said, s.leave = data{}, Quiet, false, false, record{}, false
+	s.held, s.force = false, false
+}
+
+// promote is an operator's promotion by force. What it may lose is what the other server has and this one lacks.
+func (w *world) promote(s, peer *server) {
+	s.force = true
+	w.lost |= peer.disk.has() &^ s.disk.has()
+	w.void = w.void || peer.disk.record.members != 3
 }
 
 func (s *server) poll(peer *server, cable bool) {
 	switch {
 	case cable && peer.up:
 		s.theirs, s.sees, s.alive = data{record: peer.disk.record, serial: peer.disk.serial}, Answers, true
+		s.held = s.role == 2 && (s.held || s.disk.record == peer.disk.record)
+		s.force = false // the operator sees that it lives
 	case s.sees == Answers:
 		s.sees, s.alive = Quiet, false
 	default:
@@ -246,7 +264,7 @@ func (w *world) view(i int) View {
 		Self: addresses[i], Peer: addresses[1-i], First: i == 0, Role: roles[s.role],
 		Mine:   Copy{Record: s.disk.record.out(), Serial: uint32(s.disk.serial)},
 		Theirs: Copy{Record: s.theirs.record.out(), Serial: uint32(s.theirs.serial)},
-		Sees:   s.sees, Alive: s.alive, Leave: s.leave,
+		Sees:   s.sees, Alive: s.alive, Leave: s.leave, Held: s.held, Promote: map[bool]Promotion{true: Forced}[s.force],
 		Arbiter: Arbiter{Used: w.judged, Known: s.known, Record: s.said.out()},
 	}
 }
@@ -261,17 +279,21 @@ func (w *world) act(i int, r *rules) {
 				s.role = uint8(n)
 			}
 		}
+		s.held = false
 	case a.Swap != nil:
 		if s.heard && (w.arbiter == s.said || r.noCompare) {
 			w.arbiter = in(*a.Swap)
 		}
 	case a.Write != nil && s.role != 0:
+		forced := a.Write.Epoch-uint32(s.disk.record.epoch) >= forcedEpochs
+		w.void = w.void || forced && w.judged && w.arbiter != in(*a.Write) // the arbiter may let the other one go on
 		s.write(in(*a.Write), uint8(i), r)
 	}
 }
 
 func (s *server) write(next record, self uint8, r *rules) {
-	if s.disk.serial++; s.disk.record.writer != next.writer && next.writer == self && !r.sameLineage {
+	over := s.disk.record.writer != next.writer || next.epoch-s.disk.record.epoch >= forcedEpochs
+	if s.disk.serial++; over && next.writer == self && !r.sameLineage {
 		s.disk.gone, s.disk.back = s.disk.serial-1, s.disk.serial+1000
 		s.disk.serial += 1000
 	}
@@ -339,7 +361,7 @@ func (w *world) acknowledge(c *client) {
 // wrong says what may never be.
 func (w *world) wrong() error {
 	a, b := &w.servers[0], &w.servers[1]
-	if a.up && b.up && a.role == 2 && b.role == 2 && a.disk.record == (record{a.disk.record.epoch, 0, 1}) && b.disk.record == (record{b.disk.record.epoch, 1, 2}) {
+	if !w.void && a.up && b.up && a.role == 2 && b.role == 2 && a.disk.record == (record{a.disk.record.epoch, 0, 1}) && b.disk.record == (record{b.disk.record.epoch, 1, 2}) {
 		return fmt.Errorf("both servers write alone")
 	}
 	return nil
@@ -350,7 +372,7 @@ func (w world) healed(r *rules) error {
 	w.cable = true
 	for i := range w.servers {
 		s := &w.servers[i]
-		s.heard, s.leave = true, false // whoever wanted to hand over has given up
+		s.heard, s.leave, s.force = true, false, false // whoever wanted to hand over has given up
 		if !s.up {
 			s.up = true
 			s.role = 0
@@ -368,7 +390,7 @@ func (w world) healed(r *rules) error {
 	switch writer := w.servers[a.record.writer]; {
 	case a.record != b.record || a.serial != b.serial || a.at != b.at || a.record.members != 3:
 		return fmt.Errorf("afterwards the servers have %+v and %+v", a, b)
-	case w.acked&^a.has() != 0:
+	case !w.void && w.acked&^w.lost&^a.has() != 0:
 		return fmt.Errorf("of the acknowledged updates %b only %b are left", w.acked, a.has())
 	case writer.role != 2 || w.servers[1-a.record.writer].role != 0:
 		return fmt.Errorf("afterwards the roles are %s and %s, and the record is %s", roles[w.servers[0].role], roles[w.servers[1].role], a.record.out())

@@ -20,10 +20,11 @@ import (
 
 // How often and how long a server is looked at.
 const (
-	pollEvery   = 200 * time.Millisecond
-	silentAfter = 1500 * time.Millisecond // longer than named needs to be started again
-	peerWait    = 300 * time.Millisecond  // for one answer of another server
-	stepWait    = 20 * time.Second        // for one step, with a lock that a rotation may hold
+	pollEvery    = 200 * time.Millisecond
+	silentAfter  = 1500 * time.Millisecond // longer than named needs to be started again
+	missesSilent = 3                       // so many questions in a row, at least
+	peerWait     = 300 * time.Millisecond  // for one answer of another server
+	stepWait     = 20 * time.Second        // for one step, with a lock that a rotation may hold
 )
 
 // port is where name servers are.
@@ -36,10 +37,12 @@ type Daemon struct {
 	log      io.Writer // a line for each thing that changes
 	moved    bool      // the last look led to a step
 	only     io.Closer // the lock that only one daemon has
+	text     string    // of the settings
 	mu       sync.Mutex
 	zones    []*zone
-	away     bool // the virtual addresses are to be on the peer
-	healthy  bool
+	away     bool // the virtual addresses are to be on the peer, while that one answers
+	health   health
+	decided  time.Time // when the zones were looked at last
 }
 
 // zone is what is known and wanted of a zone; the daemon's lock is held to look at it.
@@ -57,42 +60,12 @@ type zone struct {
 	promote   Promotion     // an operator wants this server to write
 	patience  time.Duration // with a transfer
 	took      taken         // what the peer took over from, when it shows it
-}
-
-// New is a daemon for the settings of a machine.
-func New(h *host.Host, log io.Writer) (*Daemon, error) {
-	s, err := dns.LoadServer(h)
-	if err != nil {
-		return nil, err
-	}
-	d := &Daemon{host: h, settings: s, log: log}
-	for _, z := range s.Zones {
-		d.zones = append(d.zones, &zone{name: z.Name, seen: time.Now(), since: time.Now(), patience: hangs, view: View{
-			Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()},
-		}})
-	}
-	return d, nil
-}
-
-// Run goes on until ctx ends. Before it returns, keepalived is told that this server does not answer.
-func (d *Daemon) Run(ctx context.Context) error {
-	listener, err := d.listen()
-	if err != nil {
-		return err
-	}
-	var all sync.WaitGroup
-	all.Go(func() { d.watch(ctx) })
-	all.Go(func() { d.serve(ctx, listener) })
-	if err := notify("READY=1"); err != nil {
-		d.say("tell systemd: %v", err)
-	}
-	if len(d.settings.Primaries) == 0 { // a further server never writes
-		all.Go(func() { d.decide(ctx) })
-	}
-	<-ctx.Done()
-	err = listener.Close()
-	all.Wait()
-	return errors.Join(err, Fault(d.host), d.only.Close())
+	missed    int           // questions in a row that the peer did not answer
+	stale     time.Time     // since when the peer has shown a later record than this server has
+	young     bool          // it came to a running server, and this one has not answered for it yet
+	trouble   string        // what keeps a step from being made
+	blind     string        // why the peer is not seen
+	deaf      string        // why the arbiter is not
 }
 
 // decide looks and makes a step, again and again; after a step it looks again at once.
@@ -102,9 +75,9 @@ func (d *Daemon) decide(ctx context.Context) {
 		if d.moved = d.tick(ctx); d.moved {
 			pause = 10 * time.Millisecond
 		}
-		if err := notify("WATCHDOG=1"); err != nil {
-			d.say("tell systemd: %v", err)
-		}
+		d.mu.Lock()
+		d.decided = time.Now()
+		d.mu.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -168,16 +141,19 @@ func (d *Daemon) step(ctx context.Context) (moved bool, err error) {
 		actions[z] = a
 		if a.Role != view.Role || a.Role == named.Secondary && !z.forwards && view.follows() {
 			roles[z.name] = a.Role
-			d.say("%s: becomes %s: %s", z.name, a.Role, a.Why)
+			d.sayOnce(z, "%s: becomes %s: %s", z.name, a.Role, a.Why)
 		} else {
 			d.sayOnce(z, "%s: is %s, %s: %s", z.name, view.Role, said(view.Mine.Record), a.Why)
 		}
 	}
-	if len(roles) > 0 {
-		return true, d.become(ctx, roles)
-	}
 	var errs []error
-	for _, z := range slices.DeleteFunc(slices.Clone(d.zones), func(z *zone) bool { return actions[z].Role == "" }) {
+	if len(roles) > 0 {
+		if err = d.become(ctx, roles); err == nil {
+			return true, nil
+		}
+		errs = append(errs, err) // which holds up no other zone
+	}
+	for _, z := range slices.DeleteFunc(slices.Clone(d.zones), func(z *zone) bool { return actions[z].Role == "" || roles[z.name] != "" }) {
 		done, err := d.make(ctx, z, actions[z])
 		moved = moved || done
 		errs = append(errs, err)
@@ -196,5 +172,10 @@ func (d *Daemon) make(ctx context.Context, z *zone, a Action) (bool, error) {
 	case a.Write != nil:
 		return true, d.write(ctx, z, *a.Write, a.Why)
 	}
-	return false, errors.Join(d.settle(ctx, z), d.fetch(ctx, z))
+	if err := errors.Join(d.settle(ctx, z), d.remember(ctx, z)); err != nil {
+		d.trouble(z, err)
+		return false, errors.Join(err, d.fetch(ctx, z))
+	}
+	d.trouble(z, nil)
+	return false, d.fetch(ctx, z)
 }

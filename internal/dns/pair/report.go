@@ -44,16 +44,21 @@ type ZoneReport struct {
 	Lag        uint32       `json:"lag"`               // changes that one server has and the other lacks, in the same epoch
 	Behind     float64      `json:"behind,omitempty"`  // seconds for which this server has lacked changes
 	Arbiter    string       `json:"arbiter,omitempty"` // what it says; "silent" when it does not answer
+	Stale      float64      `json:"stale,omitempty"`   // seconds for which the peer has had a later record
+	Trouble    string       `json:"trouble,omitempty"` // what keeps the next step from being made
+	PeerError  string       `json:"peer_error,omitempty"`
+	NoArbiter  string       `json:"arbiter_error,omitempty"`
 }
 
 func (s Sight) String() string { return [...]string{"quiet", "answers", "silent"}[s] }
 
 func (d *Daemon) report() (*Report, error) {
 	d.mu.Lock()
-	r := &Report{Self: d.settings.Self, Peer: d.settings.Peer, Answers: d.healthy, Away: d.away, VIP: d.settings.VIP}
+	r := &Report{Self: d.settings.Self, Peer: d.settings.Peer, Answers: d.health.good, Away: d.away, VIP: d.settings.VIP}
 	for _, z := range d.zones {
 		r.Zones = append(r.Zones, z.report())
 	}
+	vip := d.settings.VIP
 	d.mu.Unlock()
 	var err error
 	if r.Unconfirmed, err = Unconfirmed(d.host); err != nil {
@@ -68,7 +73,7 @@ func (d *Daemon) report() (*Report, error) {
 		return nil, err
 	}
 	r.Key, r.KeySince = keys[0].Name(), active.Since
-	r.Here, err = here(d.settings.VIP)
+	r.Here, err = here(vip)
 	return r, err
 }
 
@@ -77,6 +82,10 @@ func (z *zone) report() ZoneReport {
 	r := ZoneReport{
 		Zone: z.name, Loaded: z.loaded, Role: v.Role, Since: z.since, Why: Decide(v).Why,
 		Epoch: v.Mine.Record.Epoch, Writer: v.Mine.Record.Writer, Members: v.Mine.Record.Members, Serial: v.Mine.Serial,
+		Trouble: z.trouble, PeerError: z.blind, NoArbiter: z.deaf,
+	}
+	if !z.stale.IsZero() {
+		r.Stale = time.Since(z.stale).Seconds()
 	}
 	if v.Peer.IsValid() {
 		r.PeerState, r.PeerSerial, r.PeerEpoch = v.Sees.String(), v.Theirs.Serial, v.Theirs.Record.Epoch
@@ -167,6 +176,11 @@ func (z ZoneReport) String() string {
 	}
 	if z.Arbiter != "" {
 		fmt.Fprintf(&b, "  the arbiter: %s\n", z.Arbiter)
+	}
+	for _, t := range [][2]string{{"trouble", z.Trouble}, {"asking the peer", z.PeerError}, {"asking the arbiter", z.NoArbiter}} {
+		if t[1] != "" {
+			fmt.Fprintf(&b, "  %s: %s\n", t[0], t[1])
+		}
 	}
 	return b.String()
 }

@@ -42,6 +42,11 @@ type Reply struct {
 	State *Report `json:"state,omitempty"`
 }
 
+// Refused is what the daemon says when it does not do what it is asked.
+type Refused string
+
+func (r Refused) Error() string { return string(r) }
+
 // requestWait is how long a request may take: a peer transfers what it lacks, named reads its configuration twice.
 const requestWait = 15 * time.Second
 
@@ -71,7 +76,7 @@ func Ask(ctx context.Context, h *host.Host, r Request) (reply Reply, err error) 
 		return reply, fmt.Errorf("the answer of debvisor-dns-pair.service: %w", err)
 	}
 	if reply.Error != "" {
-		err = errors.New(reply.Error)
+		err = Refused(reply.Error)
 	}
 	return reply, err
 }
@@ -154,12 +159,13 @@ func (d *Daemon) answer(ctx context.Context, r Request) (reply Reply) {
 }
 
 func (d *Daemon) handOver(ctx context.Context) (string, error) {
-	if !d.settings.Peer.IsValid() {
+	peer, zones := d.peer(), d.every()
+	if !peer.IsValid() {
 		return "", errors.New("this server has no peer")
 	}
-	d.want(d.zones, func(z *zone) { z.leave = true })
-	defer d.want(d.zones, func(z *zone) { z.leave = false })
-	err := d.until(ctx, d.zones, func(z *zone) bool {
+	d.want(zones, func(z *zone) { z.leave = true })
+	defer d.want(zones, func(z *zone) { z.leave = false })
+	err := d.until(ctx, zones, func(z *zone) bool {
 		return z.view.Mine.Record.Writer == z.view.Peer && z.view.Theirs.Record.Equal(z.view.Mine.Record) && z.view.Role == named.Secondary
 	})
 	if err != nil {
@@ -168,7 +174,7 @@ func (d *Daemon) handOver(ctx context.Context) (string, error) {
 	d.mu.Lock()
 	d.away = true
 	d.mu.Unlock()
-	return fmt.Sprintf("%s writes, and has the virtual addresses until debvisor dns handover --return", d.settings.Peer), nil
+	return fmt.Sprintf("%s writes, and has the virtual addresses while it answers, until debvisor dns handover --return", peer), nil
 }
 
 func (d *Daemon) bringBack() string {
@@ -182,7 +188,7 @@ func (d *Daemon) bringBack() string {
 }
 
 func (d *Daemon) promote(ctx context.Context, r Request) (string, error) {
-	zones := d.zones
+	zones := d.every()
 	if len(r.Zones) > 0 {
 		zones = slices.DeleteFunc(slices.Clone(zones), func(z *zone) bool { return !slices.Contains(r.Zones, z.name) })
 		if len(zones) < len(r.Zones) {
@@ -190,7 +196,7 @@ func (d *Daemon) promote(ctx context.Context, r Request) (string, error) {
 		}
 	}
 	if refusals := d.refusals(zones); len(refusals) > 0 && !r.Force {
-		return "", fmt.Errorf("%s; with --force what the peer accepted and this server lacks is set aside when the peer returns", strings.Join(refusals, "; "))
+		return "", fmt.Errorf("%s; make sure that the peer is off; with --force, what it accepted and this server lacks, done or not, is set aside when it returns", strings.Join(refusals, "; "))
 	}
 	how := Asked
 	if r.Force {
@@ -201,7 +207,10 @@ func (d *Daemon) promote(ctx context.Context, r Request) (string, error) {
 	if err := d.until(ctx, zones, (*zone).writes); err != nil {
 		return "", fmt.Errorf("not promoted: %w", err)
 	}
-	return "this server writes. What the peer accepted and this server lacks is set aside on the peer when it returns", nil
+	if r.Force {
+		return "this server writes. What the peer accepted and this server lacks, done or not, is set aside on the peer when it returns; keep it from being started where the two do not see each other", nil
+	}
+	return "this server writes. Nothing that was done is lost", nil
 }
 
 func (d *Daemon) refusals(zones []*zone) (all []string) {

@@ -21,6 +21,12 @@ const (
 	hitsGood   = 5
 )
 
+// staleAfter is how long the peer may have a later record before this server's answers are no good.
+const staleAfter = 5 * time.Second
+
+// stuckAfter is how long nothing may be decided: longer than a step and a transfer that is kept.
+const stuckAfter = 50 * time.Second
+
 // TrackPath is what keepalived reads: a number that is added to its priority.
 const TrackPath = named.RunDir + "/track"
 
@@ -61,22 +67,23 @@ func (s *health) count(answered bool) {
 
 // watch asks named for each zone all the time and keeps keepalived's file.
 func (d *Daemon) watch(ctx context.Context) {
-	var s health
 	next := time.NewTicker(watchEvery)
 	defer next.Stop()
 	for ctx.Err() == nil {
-		was := s.good
-		s.count(d.answers(ctx))
+		answered := d.answers(ctx)
 		d.mu.Lock()
-		d.healthy = s.good
-		value := trackFault
-		if s.good && !d.away {
-			value = trackGood
-		}
+		was := d.health.good
+		d.health.count(answered)
+		now := d.health.good
+		value := d.verdict(time.Now())
 		d.mu.Unlock()
-		if was != s.good {
-			d.say("named answers: %v", s.good)
+		if was != now {
+			d.say("named answers: %v", now)
 		}
+		if ctx.Err() != nil {
+			return
+		}
+		d.alive()
 		if err := track(ctx, d.host, value); err != nil && ctx.Err() == nil {
 			d.say("tell keepalived: %v", err)
 		}
@@ -87,14 +94,49 @@ func (d *Daemon) watch(ctx context.Context) {
 	}
 }
 
-// answers asks for the SOA of each zone; refusals and wrong answers are none.
+// verdict is what keepalived is told. That the addresses are away counts only while there is a peer that can have them.
+func (d *Daemon) verdict(now time.Time) string {
+	away := d.away
+	for _, z := range d.zones {
+		if !z.stale.IsZero() && now.Sub(z.stale) > staleAfter {
+			return trackFault
+		}
+		away = away && z.view.Sees != Silent
+		if z.writes() {
+			away, d.away = false, false
+		}
+	}
+	if away || !d.health.good {
+		return trackFault
+	}
+	return trackGood
+}
+
+// alive tells systemd that this daemon watches and decides.
+func (d *Daemon) alive() {
+	d.mu.Lock()
+	good := time.Since(d.decided) < stuckAfter || len(d.settings.Primaries) > 0
+	d.mu.Unlock()
+	if !good {
+		return
+	}
+	if err := notify("WATCHDOG=1"); err != nil {
+		d.say("tell systemd: %v", err)
+	}
+}
+
+// answers asks for the SOA of each zone; refusals and wrong answers are none. A zone that is new counts once it was there.
 func (d *Daemon) answers(ctx context.Context) bool {
 	c := &update.Client{Timeout: watchWait}
 	bad := make(chan error, len(d.zones))
 	var all sync.WaitGroup
 	for _, z := range d.zones {
 		all.Go(func() {
-			if _, err := c.Serial(ctx, at(d.settings.Self), z.name); err != nil {
+			_, err := c.Serial(ctx, at(d.settings.Self), z.name)
+			switch {
+			case err == nil:
+				z.young = false
+			case !z.young:
 				bad <- err
 			}
 		})

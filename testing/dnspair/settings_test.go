@@ -1,0 +1,143 @@
+package dnspair
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"debvisor/internal/dns"
+	"debvisor/internal/dns/named"
+	"debvisor/internal/host"
+)
+
+// convergeEnv makes the test's binary one that has named take up the settings that come on its standard input.
+const convergeEnv = "DEBVISOR_TEST_DNS_CONVERGE"
+
+func beConverger(in io.Reader) error {
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	h, ctx := host.New(), context.Background()
+	lock, err := named.Lock(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	changes, err := named.PlanFiles(ctx, h, host.File{Path: dns.ServerPath, Content: string(text), Mode: 0o644})
+	if err != nil {
+		return err
+	}
+	return h.Apply(ctx, changes)
+}
+
+// converge gives a running server other settings, as the module dns_ha does.
+func (s *server) converge(t *testing.T, set dns.Server) {
+	t.Helper()
+	cmd := s.command(os.Args[0])
+	text, err := dns.Text(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin, cmd.Env = text, []string{convergeEnv + "=1"}
+	if out, err := s.runCmd(cmd); err != nil {
+		t.Fatal(out, err)
+	}
+}
+
+// A network is added to a pair that runs: somebody writes to its zone, and nobody loses the addresses or a role for it.
+func TestAZoneThatIsAddedIsBegun(t *testing.T) {
+	p := begun(t, true)
+	before := p.record(t, 1)
+	const reverse = "1.10.in-addr.arpa"
+	for i, s := range p.servers[:2] {
+		set := settings(i+1, true)
+		set.Zones = append(set.Zones, dns.Zone{Name: reverse})
+		if i == 0 {
+			text := "$TTL 300\n@ SOA ns1.debvisor.local. a.debvisor.local. 1 60 15 1209600 30\n@ NS ns1.debvisor.local.\n"
+			if err := os.WriteFile(s.root+named.ZoneFile(reverse), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.converge(t, set)
+	}
+	until(t, 20*time.Second, func() error {
+		for n := 1; n <= 2; n++ {
+			said := p.dig(t, n, dns.WriterLabel+"."+reverse, "TXT")
+			w, err := dns.ParseWriter(strings.Trim(said, `"`))
+			if err != nil || len(w.Members) != 2 {
+				return fmt.Errorf("server %d says %q", n, said)
+			}
+		}
+		return nil
+	})
+	for _, s := range p.servers[:2] {
+		if lost := strings.Count(s.said(), "named answers: false"); lost > 0 {
+			t.Errorf("server %d gave the addresses away %d times", s.n, lost)
+		}
+	}
+	if after := p.record(t, 1); !after.Equal(before) {
+		t.Errorf("of the zone that was there it was %s and is %s", before, after)
+	}
+}
+
+// A server alone gets a peer, and then they are a pair.
+func TestAServerAloneGetsAPeer(t *testing.T) {
+	p := newPair(t, false)
+	a, b := p.servers[0], p.servers[1]
+	alone := settings(1, false)
+	alone.Peer = netip.Addr{}
+	text, err := dns.Text(alone)
+	if err == nil {
+		err = os.WriteFile(a.root+dns.ServerPath, []byte(text), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.start(t)
+	until(t, 10*time.Second, func() error { return a.put("before", "10.2.0.1") })
+	a.converge(t, settings(1, false))
+	until(t, 10*time.Second, func() error { return a.put("between", "10.2.0.2") })
+	b.start(t)
+	p.together(t)
+	if err := a.put("after", "10.2.0.3"); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []*server{a, b} {
+		if has := s.names(t); !has["before"] || !has["between"] || !has["after"] {
+			t.Errorf("server %d has %v", s.n, has)
+		}
+	}
+}
+
+// A server that cannot keep what it wrote does not throw it away, and does not serve it as if nothing were.
+func TestWhatCannotBeKeptIsNotThrownAway(t *testing.T) {
+	p := begun(t, true)
+	a := p.servers[0]
+	c := p.client(t, "r")
+	c.more(t)
+	if out, err := a.run("sh", "-c", "rm -rf /var/lib/debvisor/dns && : > /var/lib/debvisor/dns"); err != nil {
+		t.Fatal(out, err)
+	}
+	a.cut(t)
+	c.more(t)
+	a.whole(t)
+	until(t, 20*time.Second, func() error {
+		out, err := a.run(p.binary, "dns", "status")
+		if err != nil || !strings.Contains(out, "  trouble: ") {
+			return fmt.Errorf("%s %w", out, err)
+		}
+		return a.tracks("-254")
+	})
+	if out, err := a.run("rm", "/var/lib/debvisor/dns"); err != nil {
+		t.Fatal(out, err)
+	}
+	p.together(t)
+	until(t, 10*time.Second, func() error { return a.tracks("0") })
+	p.everything(t, c)
+}
