@@ -42,6 +42,7 @@ func (s *server) silent(t *testing.T) {
 
 // Without an arbiter a writer goes on alone, and the other one only when an operator forces it.
 func TestWithoutAnArbiterAnOperatorDecides(t *testing.T) {
+	t.Parallel()
 	p := begun(t, false)
 	c := p.client(t, "r")
 	p.servers[1].kill(t)
@@ -60,6 +61,7 @@ func TestWithoutAnArbiterAnOperatorDecides(t *testing.T) {
 
 // A silent writer may write alone: without an arbiter and without force the other one does not.
 func TestASilentWriterIsNotReplacedByAWord(t *testing.T) {
+	t.Parallel()
 	p := begun(t, false)
 	a, b := p.servers[0], p.servers[1]
 	a.cut(t)
@@ -79,6 +81,7 @@ func TestASilentWriterIsNotReplacedByAWord(t *testing.T) {
 
 // A writer that starts does not know whether the other one was promoted meanwhile.
 func TestAWriterThatStartsDoesNotGoOnAlone(t *testing.T) {
+	t.Parallel()
 	p := begun(t, false)
 	a, b := p.servers[0], p.servers[1]
 	a.kill(t)
@@ -105,6 +108,7 @@ func TestAWriterThatStartsDoesNotGoOnAlone(t *testing.T) {
 
 // That the addresses were handed over does not count when there is nobody any more who has them.
 func TestTheAddressesComeBackWhenTheOtherOneDies(t *testing.T) {
+	t.Parallel()
 	p := begun(t, true)
 	a, b := p.servers[0], p.servers[1]
 	if out, err := a.run(p.binary, "dns", "handover"); err != nil {

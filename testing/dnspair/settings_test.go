@@ -52,6 +52,7 @@ func (s *server) converge(t *testing.T, set dns.Server) {
 
 // A network is added to a pair that runs: somebody writes to its zone, and nobody loses the addresses or a role for it.
 func TestAZoneThatIsAddedIsBegun(t *testing.T) {
+	t.Parallel()
 	p := begun(t, true)
 	before := p.record(t, 1)
 	const reverse = "1.10.in-addr.arpa"
@@ -88,6 +89,7 @@ func TestAZoneThatIsAddedIsBegun(t *testing.T) {
 
 // A server alone gets a peer, and then they are a pair.
 func TestAServerAloneGetsAPeer(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, false)
 	a, b := p.servers[0], p.servers[1]
 	alone := settings(1, false)
@@ -117,6 +119,7 @@ func TestAServerAloneGetsAPeer(t *testing.T) {
 
 // A server that cannot keep what it wrote does not throw it away, and does not serve it as if nothing were.
 func TestWhatCannotBeKeptIsNotThrownAway(t *testing.T) {
+	t.Parallel()
 	p := begun(t, true)
 	a := p.servers[0]
 	c := p.client(t, "r")
