@@ -46,6 +46,9 @@ func loadRecord(h *host.Host) (r record, err error) {
 	return r, nil
 }
 
+// unitFile is Debian's; an edition without dnsmasq has none, and its hosts files wait for one.
+const unitFile = "/usr/lib/systemd/system/dnsmasq.service"
+
 // plan is what must change so that dnsmasq asks the right servers; the record is written last and says that it knows.
 func (s Settings) plan(h *host.Host, r Registration) ([]host.Change, error) {
 	text := s.serversText()
@@ -57,7 +60,7 @@ func (s Settings) plan(h *host.Host, r Registration) ([]host.Change, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		last = record{} // it is a cache: what cannot be read is written again
 	}
-	if len(changes) > 0 || last.Servers != text {
+	if h.Exists(unitFile) && (len(changes) > 0 || last.Servers != text) {
 		changes = append(changes, host.Exec{Cmd: host.Cmd{Args: []string{"systemctl", "try-reload-or-restart", "dnsmasq.service"}}, Why: "let dnsmasq read " + ServersPath})
 	}
 	if withoutDigits(last.Why) == withoutDigits(r.Why) {

@@ -196,3 +196,14 @@ func TestTheSameTroubleIsNotNews(t *testing.T) {
 		}
 	}
 }
+
+// The minimal edition has no dnsmasq to tell.
+func TestThereIsNoDnsmasq(t *testing.T) {
+	m := machine(t)
+	if err := os.Remove(m.Root + unitFile); err != nil {
+		t.Fatal(err)
+	}
+	if _, changes := register(t, m, Settings{}); strings.Contains(changes, "dnsmasq.service") || !strings.Contains(changes, "hv01.hosts") {
+		t.Error(changes)
+	}
+}
