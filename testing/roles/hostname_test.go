@@ -51,7 +51,7 @@ func (f *fleet) virtualAddress(t *testing.T) {
 ip address add 10.99.0.5/24 dev host0 && ip address add 10.88.0.1/32 dev host0 && ip link add docker0 type bridge && ip address add 172.17.0.1/16 dev docker0 && ip link set docker0 up`)
 	f.register(t)
 	f.registered(t, "node1.lab.test A", "10.99.0.11")
-	f.on(t, 1, "ip address del 10.88.0.1/32 dev host0 && ip link del docker0")
+	f.on(t, 1, "ip address del 10.88.0.1/32 dev host0 && ip address del 10.99.0.5/24 dev host0 && ip link del docker0 && rm /etc/debvisor/dns-server.json")
 }
 
 // renamed is a node that gets another name while it runs; the timer would do what the test does by hand.
