@@ -9,7 +9,15 @@ import (
 
 // guestNames looks at what this host has registered of its guests, and at what it could not.
 func guestNames(ctx context.Context, n *Node, r *Result) error {
-	if !n.Exists(installed.HookPath) {
+	known, err := registry.LoadRegistry(n.Host)
+	if err != nil {
+		return err
+	}
+	path, err := n.unit(ctx, installed.PathUnit)
+	if err != nil {
+		return err
+	}
+	if len(known.Entries) == 0 && path["UnitFileState"] != "enabled" { // the image has the hook, the role turns it on
 		r.skip("this host registers no guests")
 		return nil
 	}
@@ -17,10 +25,6 @@ func guestNames(ctx context.Context, n *Node, r *Result) error {
 		if err := n.service(ctx, r, u); err != nil {
 			return err
 		}
-	}
-	known, err := registry.LoadRegistry(n.Host)
-	if err != nil {
-		return err
 	}
 	for _, e := range known.Entries {
 		if e.Error != "" {

@@ -108,8 +108,13 @@ var nameIllnesses = []illness{
 	{"a key file with a mistake", func(p *patient) { p.append(tsig.NodeKeyPath, "options { };\n") },
 		"fail  dns-keys          /etc/debvisor/dns.update.key:5: a key statement should begin here\n"},
 
-	{"guests are not registered", func(p *patient) { p.remove(installed.HookPath) },
-		"skip  guests-names      this host registers no guests\n"},
+	{"guests are not registered", func(p *patient) {
+		p.remove(installed.RegistryPath)
+		p.says(showUnit+installed.PathUnit, "UnitFileState=enabled", "UnitFileState=disabled")
+	}, "skip  guests-names      this host registers no guests\n"},
+	{"the role's unit was turned off", func(p *patient) {
+		p.says(showUnit+installed.PathUnit, "UnitFileState=enabled", "UnitFileState=disabled")
+	}, "fail  guests-names      debvisor-guests.path is disabled: it will not be there after the next boot\n"},
 	{"nobody takes the hook's notes", func(p *patient) {
 		p.says(showUnit+installed.PathUnit, "ActiveState=active", "ActiveState=failed")
 	}, "fail  guests-names      debvisor-guests.path is failed\n"},
