@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 
 	"debvisor/internal/host"
 )
@@ -49,6 +50,21 @@ type Client struct {
 	Zone    string           `json:"zone"`    // of nodes
 	Guests  string           `json:"guests"`  // of guests: the zone, with a label in front
 	TTL     uint32           `json:"ttl"`     // of records, in seconds
+}
+
+// SeenPath says that a server had a zone in which somebody wrote. It stays when the zone is lost, so that none begins anew in
+// its place.
+func SeenPath(zone string) string { return seenPrefix + zone }
+
+const seenPrefix = "/var/lib/debvisor/dns/epoch-"
+
+// Seen are the zones of which a machine knows that somebody wrote.
+func Seen(h *host.Host) ([]string, error) {
+	found, err := h.Glob(seenPrefix + "*")
+	for i, path := range found {
+		found[i] = strings.TrimPrefix(path, seenPrefix)
+	}
+	return found, err
 }
 
 // LoadServer reads ServerPath. A machine that is no server of a pair has none: fs.ErrNotExist.

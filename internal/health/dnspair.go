@@ -92,6 +92,10 @@ func (r *Result) zone(p *pair.Report, z pair.ZoneReport) {
 		r.warn("%s: epoch %d is written by %s, and this server is %s: %s", z.Zone, z.Epoch, z.Writer, z.Role, z.Why)
 	case len(z.Members) == 1 && p.Peer.IsValid() && z.PeerState == pair.Answers.String():
 		r.warn("%s: %s goes on alone since epoch %d: %s", z.Zone, z.Writer, z.Epoch, z.Why)
+	case z.Trouble != "":
+		r.fail("%s: %s", z.Zone, z.Trouble)
+	case z.Stale > behindFor.Seconds():
+		r.fail("%s: the peer has had a later record for %s, and this server does not take it", z.Zone, seconds(z.Stale))
 	case z.Behind > behindFor.Seconds():
 		r.warn("%s: lacks %d changes of the peer for %s", z.Zone, z.Lag, seconds(z.Behind))
 	}
@@ -100,19 +104,30 @@ func (r *Result) zone(p *pair.Report, z pair.ZoneReport) {
 // peer adds what is wrong with the others, which is mostly the same for all zones.
 func (r *Result) peer(p *pair.Report) {
 	var silent float64
-	arbiter := true
+	var peer, arbiter string
+	arbitrated := true
 	for _, z := range p.Zones {
 		if z.PeerState == pair.Silent.String() {
-			silent = max(silent, z.PeerSilent)
+			silent, peer = max(silent, z.PeerSilent), because(z.PeerError)
 		}
-		arbiter = arbiter && z.Arbiter != "silent"
+		if z.Arbiter == "silent" {
+			arbitrated, arbiter = false, because(z.NoArbiter)
+		}
 	}
 	if silent > 0 {
-		r.warn("the peer %s is silent for %s", p.Peer, seconds(silent))
+		r.warn("the peer %s is silent for %s%s", p.Peer, seconds(silent), peer)
 	}
-	if !arbiter {
-		r.warn("the arbiter is silent: if the peer were, too, this server could not write")
+	if !arbitrated {
+		r.warn("the arbiter is silent%s; if the peer were, too, this server could not write", arbiter)
 	}
+}
+
+// because is a reason after what it is the reason of.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }
 
 // virtualAddresses adds what is wrong with them, and says where they are. Of the peer this server knows only that somebody

@@ -54,8 +54,12 @@ var nameIllnesses = []illness{
 		p.says(pairStatus, `"peer_state": "answers"`, `"peer_state": "silent", "peer_silent": 90.7`)
 	}, "warn  dns-pair          the peer 192.0.2.12 is silent for 90 s\n"},
 	{"the arbiter is silent", func(p *patient) {
-		p.says(pairStatus, `"arbiter": "epoch=2 writer=192.0.2.11 members=192.0.2.11,192.0.2.12"`, `"arbiter": "silent"`)
-	}, "warn  dns-pair          the arbiter is silent: if the peer were, too, this server could not write\n"},
+		p.says(pairStatus, `"arbiter": "epoch=2 writer=192.0.2.11 members=192.0.2.11,192.0.2.12"`, `"arbiter": "silent", "arbiter_error": "BADTIME"`)
+	}, "warn  dns-pair          the arbiter is silent (BADTIME); if the peer were, too, this server could not write\n"},
+	{"a later record is not taken", func(p *patient) { p.says(pairStatus, `"lag": 0`, `"lag": 0, "stale": 130`) },
+		"fail  dns-pair          lab.example: the peer has had a later record for 2 min, and this server does not take it\n"},
+	{"the next step cannot be made", func(p *patient) { p.says(pairStatus, `"lag": 0`, `"lag": 0, "trouble": "no space left on device"`) },
+		"fail  dns-pair          lab.example: no space left on device\n"},
 	{"records were set aside", func(p *patient) { p.says(pairStatus, `"zones"`, `"unconfirmed": ["/var/lib/x.zone"], "zones"`) },
 		"warn  dns-pair          records that the pair lacks are set aside in /var/lib/x.zone\n"},
 	{"half of the virtual addresses", func(p *patient) { p.says(pairStatus, here, `"vip_here": ["192.0.2.53"]`) },

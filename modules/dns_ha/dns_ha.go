@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 
 	"debvisor/internal/ansible"
@@ -31,8 +32,10 @@ var Module = ansible.New(docs, func(ctx context.Context, t *ansible.Task, p para
 	switch p.State {
 	case "keys":
 		key, err := publicKey(t.Host, hostKeyPath)
+		zones, unread := dns.Seen(t.Host)
 		t.Return("host_key", key)
-		return nil, err
+		t.Return("zones", zones)
+		return nil, errors.Join(err, unread)
 	case "runner":
 		return runner(t, p)
 	case "trusting":
@@ -74,7 +77,18 @@ func plan(ctx context.Context, h *host.Host, p params) ([]host.Change, error) {
 		return nil, err
 	}
 	started, err := units(ctx, h, p)
-	return slices.Concat(checked, filtered, zones, served, balanced, started), err
+	return slices.Concat(p.seen(h, s), checked, filtered, zones, served, balanced, started), err
+}
+
+// seen has this server know of zones that the other one has: after it was installed anew it must not begin them.
+func (p params) seen(h *host.Host, s dns.Server) (changes []host.Change) {
+	for _, z := range s.Zones {
+		if slices.Contains(p.OtherZones, z.Name) && !h.Exists(dns.SeenPath(z.Name)) {
+			changes = append(changes, host.Mkdir{Path: path.Dir(dns.SeenPath(z.Name)), Mode: 0o700},
+				host.Write{Path: dns.SeenPath(z.Name), After: "the other server has it\n", Mode: 0o600, New: true})
+		}
+	}
+	return changes
 }
 
 func (p params) named(ctx context.Context, h *host.Host, s dns.Server) ([]host.Change, error) {

@@ -150,6 +150,18 @@ func TestTheSecondOfAPairMakesNoZone(t *testing.T) {
 	}
 }
 
+// A first server that was installed anew would otherwise begin the zone, and the other one would take that for its own.
+func TestAZoneOfTheOtherServerIsNotBegunAgain(t *testing.T) {
+	n := newNode(t)
+	ansibletest.Converge(t, Module, n.Host, arguments(map[string]any{"other_zones": []string{"debvisor.local", "another.example"}}))
+	if seen, err := dns.Seen(n.Host); err != nil || fmt.Sprint(seen) != "[debvisor.local]" {
+		t.Errorf("knows of %v, %v", seen, err)
+	}
+	if said := ansibletest.Run(t, Module, n.Host, map[string]any{"state": "keys"}); fmt.Sprint(said["zones"]) != "[debvisor.local]" {
+		t.Errorf("tells the other one of %v", said["zones"])
+	}
+}
+
 func secondary() map[string]any {
 	return map[string]any{"mode": "secondary", "address": "192.0.2.3", "primaries": []string{"192.0.2.1", "192.0.2.2"}, "arbitrates": true,
 		"options": "options { };\n", "local": "include \"/etc/bind/debvisor-zones.conf\";\n"}

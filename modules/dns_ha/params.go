@@ -41,6 +41,7 @@ type params struct {
 	Inventory      string                       `param:"inventory"`
 	KnownHosts     string                       `param:"known_hosts"`
 	OtherKeys      map[string]map[string]string `param:"other_keys"`
+	OtherZones     []string                     `param:"other_zones"`
 }
 
 var (

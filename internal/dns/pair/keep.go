@@ -27,16 +27,12 @@ func unconfirmedPath(zone string, epoch uint32) string {
 	return fmt.Sprintf("%s/unconfirmed-%s-%d.zone", keepDir, zone, epoch)
 }
 
-// epochPath says that this server had a zone in which somebody wrote. It stays when the zone is lost, so that none begins anew
-// in its place.
-func epochPath(zone string) string { return keepDir + "/epoch-" + zone }
-
 // remember keeps that this server has a zone.
 func (d *Daemon) remember(ctx context.Context, z *zone) error {
 	if z.view.Had || z.view.Mine.Record.Epoch == 0 {
 		return nil
 	}
-	err := keep(ctx, d.host, epochPath(z.name), z.view.Mine.Record.String()+"\n")
+	err := keep(ctx, d.host, pairs.SeenPath(z.name), z.view.Mine.Record.String()+"\n")
 	if err == nil {
 		d.want([]*zone{z}, func(z *zone) { z.view.Had = true })
 	}

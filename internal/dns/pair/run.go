@@ -50,7 +50,7 @@ func (d *Daemon) load() error {
 }
 
 func (d *Daemon) zone(known []*zone, name string, s dns.Server, running bool) *zone {
-	view := View{Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()}, Had: d.host.Exists(epochPath(name))}
+	view := View{Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()}, Had: d.host.Exists(dns.SeenPath(name))}
 	i := slices.IndexFunc(known, func(z *zone) bool { return z.name == name })
 	if i < 0 {
 		return &zone{name: name, seen: time.Now(), since: time.Now(), patience: hangs, view: view, young: running}
