@@ -82,10 +82,13 @@ func (s *site) virtualMachineStarts(t *testing.T) {
 // fixedNames calls each of them once; a new one needs a line here.
 func (s *site) fixedNames(t *testing.T) {
 	calls := map[string]struct{ arguments, says string }{
+		"/usr/local/bin/debvisor-dns-update.sh":       {"--help", "A name belongs to who registered it first"},
+		"/usr/local/bin/hostname-register.sh":         {"--help", "of an earlier name"},
 		"/usr/local/bin/run-tsig-rotation.sh":         {"--help", "rotate-tsig-ha.yml"},
 		"/usr/local/bin/tsig-keygen.sh":               {"", "all keys are there"},
 		"/usr/local/sbin/debvisor-firstboot.sh":       {"--plan", "storage is not provisioned by this version"},
 		"/usr/local/sbin/debvisor-profile-summary.sh": {"", "zfs"},
+		"/usr/local/sbin/debvisor-vm-register.sh":     {"--help", "Gives a guest that runs on this host its name"},
 	}
 	for _, link := range names.Links {
 		call, ok := calls[link.Path]
