@@ -14,11 +14,12 @@ import (
 	"debvisor/internal/dns"
 	"debvisor/internal/dns/update"
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 	"debvisor/internal/tsig"
 )
 
 const (
-	auditPath     = "/var/log/debvisor/audit.log"
+	auditPath     = names.AuditLog
 	machineIDPath = "/etc/machine-id"
 	dnsPort       = 53
 )

@@ -14,6 +14,7 @@ import (
 	"debvisor/internal/blocklist/addrset"
 	"debvisor/internal/blocklist/kernel"
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 )
 
 // Where things are on a node.
@@ -24,7 +25,7 @@ const (
 	SettingsPath   = "/etc/debvisor/blocklist.json"     // how this node reads its lists
 	QuarantinePath = "/etc/debvisor/quarantine.json"    // single addresses, each with a reason
 	ListPath       = "/var/lib/debvisor/blocklist.list" // what the lists gave that were loaded last
-	AuditPath      = "/var/log/debvisor/audit.log"
+	AuditPath      = names.AuditLog
 )
 
 // Settings say how a node makes its list. They are kept on the node, so that a timer and a quarantine read the sources

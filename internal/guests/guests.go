@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"debvisor/internal/guests/installed"
+	"debvisor/internal/names"
 )
 
 // Where things are on a machine, besides what is installed.
 const (
 	LockPath  = installed.RunDir + "/lock"
-	AuditPath = "/var/log/debvisor/audit.log"
+	AuditPath = names.AuditLog
 )
 
 // Guest is a guest that runs.

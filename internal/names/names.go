@@ -11,6 +11,9 @@ const (
 	ClusterName = "/usr/local/lib/debvisor/debvisor-cluster-name"
 )
 
+// AuditLog has a line for each thing that was done to the node, and by whom.
+const AuditLog = "/var/log/debvisor/audit.log"
+
 // Answers is where an installed node keeps its answers.
 const Answers = "/etc/debvisor/answers.yaml"
 

@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 )
 
-const auditPath = "/var/log/debvisor/audit.log"
+const auditPath = names.AuditLog
 
 // audit notes in the node's audit log what has just happened to the rules with this digest.
 func audit(h *host.Host, action, digest string) host.Change {

@@ -15,6 +15,7 @@ import (
 	"debvisor/internal/dns/named"
 	"debvisor/internal/dns/update"
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 
 	"github.com/miekg/dns"
 )
@@ -223,7 +224,7 @@ func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 	return d.host.Apply(ctx, []host.Change{host.Exec{Cmd: host.Cmd{Args: []string{"rndc", how, z.name}}}})
 }
 
-const auditPath = "/var/log/debvisor/audit.log"
+const auditPath = names.AuditLog
 
 // audit is a line in the machine's log of what was done.
 func audit(what string) host.Change {

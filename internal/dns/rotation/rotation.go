@@ -16,6 +16,7 @@ import (
 
 	"debvisor/internal/dns"
 	"debvisor/internal/host"
+	"debvisor/internal/names"
 	"debvisor/internal/tsig"
 )
 
@@ -29,7 +30,7 @@ type Machine struct {
 	Now   time.Time
 }
 
-const auditPath = "/var/log/debvisor/audit.log"
+const auditPath = names.AuditLog
 
 // recorded is changes with a line in the machine's log before them, which says whose step they are; none stay none.
 func (m Machine) recorded(step string, c Claim, serial uint32, changes []host.Change) []host.Change {
