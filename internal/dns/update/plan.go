@@ -197,14 +197,17 @@ func (r *run) decided(ctx context.Context, at netip.AddrPort, items []*item) (st
 	return steps, same, nil
 }
 
+// decidedIn looks at a zone and decides there.
+func (r *run) decidedIn(ctx context.Context, zone string, items []*item) (v view, steps []*step, same []*item, err error) {
+	if v, err = r.view(ctx, zone); err == nil {
+		steps, same, err = r.decided(ctx, v.at, items)
+	}
+	return v, steps, same, err
+}
+
 // planned ends items as if what they need had been done.
 func (r *run) planned(ctx context.Context, zone string, items []*item) {
-	v, err := r.view(ctx, zone)
-	if err != nil {
-		fail(items, err)
-		return
-	}
-	steps, same, err := r.decided(ctx, v.at, items)
+	_, steps, same, err := r.decidedIn(ctx, zone, items)
 	if err != nil {
 		fail(items, err)
 		return

@@ -27,12 +27,7 @@ func (r *run) round(ctx context.Context, items []*item) {
 }
 
 func (r *run) inZone(ctx context.Context, zone string, items []*item) {
-	v, err := r.view(ctx, zone)
-	if err != nil {
-		fail(items, err)
-		return
-	}
-	steps, same, err := r.decided(ctx, v.at, items)
+	v, steps, same, err := r.decidedIn(ctx, zone, items)
 	if err != nil {
 		fail(items, err)
 		return
