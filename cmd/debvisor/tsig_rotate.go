@@ -138,7 +138,7 @@ or, with --serial, with its own keys, which must be of that generation. Exit cod
 }
 
 func tsigActivate() *cobra.Command {
-	o, moved := &stepOptions{}, false
+	o, at := &stepOptions{}, ""
 	cmd := &cobra.Command{
 		Use:   "activate",
 		Short: "step of a rotation: bring keys into use",
@@ -149,12 +149,16 @@ generation is in use, and since when the time of grace runs.`,
 	o.asFlag(cmd)
 	o.serialFlag(cmd)
 	o.claimFlags(cmd)
-	cmd.Flags().BoolVar(&moved, "moved", false, "a client has just taken the keys up: the time of grace runs from now")
+	cmd.Flags().StringVar(&at, "moved", "", "a client took the keys up before this `TIME` (RFC 3339) of this machine: the time of grace runs since no earlier one")
 	cmd.Flags().DurationVar(&o.grace, "grace", 15*time.Minute, "the time of grace, of which the output says how much is left")
 	return tsigStep(cmd, o, func(c *cobra.Command, m rotation.Machine) (planned, error) {
 		server, err := o.role()
 		if err != nil {
 			return planned{}, err
+		}
+		moved, err := momentOf(at)
+		if err != nil {
+			return planned{}, exit.With(exit.Usage, err)
 		}
 		if !server {
 			keys, err := keysFrom(c.InOrStdin())
@@ -168,8 +172,16 @@ generation is in use, and since when the time of grace runs.`,
 	})
 }
 
+// momentOf is a time as it is given, or none.
+func momentOf(text string) (at time.Time, err error) {
+	if text != "" {
+		at, err = time.Parse(time.RFC3339Nano, text)
+	}
+	return at, err
+}
+
 // activateServer says how long to wait as it will be once the record is written.
-func (o *stepOptions) activateServer(m rotation.Machine, moved bool) (planned, error) {
+func (o *stepOptions) activateServer(m rotation.Machine, moved time.Time) (planned, error) {
 	changes, err := m.ActivateServer(o.claim, o.serial, moved)
 	if err != nil {
 		return planned{}, err

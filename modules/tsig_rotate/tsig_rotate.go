@@ -38,6 +38,9 @@ type params struct {
 	WithKeys bool             `param:"with_keys,default=false"`
 }
 
+// began is the same for both plans of a task, so that the second one knows what the first has written.
+var began = time.Now()
+
 // Module is the module.
 var Module = ansible.New(docs, plan)
 
@@ -144,7 +147,10 @@ func (p params) command() (host.Cmd, error) {
 	case "prove":
 		args = append(append(args, "--as", p.As), serial...)
 	case "activate":
-		args = append(append(append(args, claim...), serial...), "--as", p.As, "--moved="+strconv.FormatBool(p.Moved), "--grace", p.Grace.String())
+		args = append(append(append(args, claim...), serial...), "--as", p.As, "--grace", p.Grace.String())
+		if p.Moved {
+			args = append(args, "--moved", began.UTC().Format(time.RFC3339Nano))
+		}
 	case "retire":
 		args = append(append(append(args, claim...), serial...), "--grace", p.Grace.String())
 	}

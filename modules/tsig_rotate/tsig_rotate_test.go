@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"debvisor/internal/ansible/ansibletest"
 	"debvisor/internal/host"
@@ -66,6 +67,21 @@ func TestAStepIsDoneOnce(t *testing.T) {
 	}
 	if said, err := json.Marshal(result); err != nil || strings.Contains(string(said), "c2Vjc") {
 		t.Errorf("the secret is in %s, %v", said, err)
+	}
+}
+
+// Since when the time of grace runs is the same in both plans, however long the step took.
+func TestTheTimeOfGraceRunsSinceOneMoment(t *testing.T) {
+	line := "/usr/local/bin/debvisor tsig activate --json --holder a --lease 1h0m0s --serial 7 --as server --grace 15m0s"
+	m, _ := node(t, line+" --moved "+began.UTC().Format(time.RFC3339Nano), "")
+	arguments := map[string]any{"step": "activate", "as": "server", "serial": 7, "holder": "a", "moved": true}
+	if result := ansibletest.Run(t, Module, printing{m.Runner}.on(m), arguments); result["changed"] != true || result["failed"] == true {
+		t.Errorf("got %v", result)
+	}
+	m, _ = node(t, line, "")
+	arguments["moved"] = false
+	if result := ansibletest.Run(t, Module, printing{m.Runner}.on(m), arguments); result["changed"] != true || result["failed"] == true {
+		t.Errorf("none moved: %v", result)
 	}
 }
 

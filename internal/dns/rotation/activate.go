@@ -39,9 +39,10 @@ func (m Machine) ActivateClient(c Claim, keys []tsig.Key) ([]host.Change, error)
 	return append(left, m.recorded("activate", c, serial, files)...), err
 }
 
-// ActivateServer plans the record that the generation is in use, once every client has it. The time of grace runs from now,
-// by this machine's own clock, when moved says that a client has just taken it up.
-func (m Machine) ActivateServer(c Claim, serial uint32, moved bool) ([]host.Change, error) {
+// ActivateServer plans the record that the generation is in use, once every client has it. The time of grace runs from now, by
+// this machine's own clock, unless it runs since a time after moved, before which the last client took the keys up; that is
+// zero where none did in this run.
+func (m Machine) ActivateServer(c Claim, serial uint32, moved time.Time) ([]host.Change, error) {
 	own, err := tsig.ServerKeys(m.Host)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (m Machine) ActivateServer(c Claim, serial uint32, moved bool) ([]host.Chan
 		return nil, err
 	case active.Serial > serial && tsig.Possible(active.Serial, m.Now):
 		return nil, fmt.Errorf("generation %d is in use already", active.Serial)
-	case active.Serial == serial && (!moved || !active.Since.Before(m.Now)):
+	case active.Serial == serial && !active.Since.Before(moved):
 		return lease, nil
 	}
 	f, err := tsig.Active{Serial: serial, Since: m.Now.UTC().Truncate(time.Second).Add(time.Second)}.File()

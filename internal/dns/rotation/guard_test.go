@@ -86,15 +86,20 @@ func TestGraceRunsByTheServersClock(t *testing.T) {
 	w := newWorld(t, 1)
 	first := w.serial(t)
 	m := w.as(w.machines[0])
-	w.must(m.ActivateServer(Claim{}, first, false))(w.machines[0])
+	w.must(m.ActivateServer(Claim{}, first, time.Time{}))(w.machines[0])
 	m.Now = m.Now.Add(time.Hour)
-	w.must(m.ActivateServer(Claim{}, first, true))(w.machines[0])
+	w.must(m.ActivateServer(Claim{}, first, m.Now))(w.machines[0])
 	active, err := tsig.ReadActive(m.Host)
 	if err != nil || active.Since.Before(m.Now) || active.Since.After(m.Now.Add(2*time.Second)) {
 		t.Errorf("since %s at %s, %v", active.Since, m.Now, err)
 	}
-	if changes, err := m.ActivateServer(Claim{}, first, false); err != nil || len(changes) > 0 {
+	if changes, err := m.ActivateServer(Claim{}, first, time.Time{}); err != nil || len(changes) > 0 {
 		t.Errorf("again: %v, %v", changes, err)
+	}
+	moved := m.Now
+	m.Now = m.Now.Add(5 * time.Second) // a slow machine looks at what it has done
+	if changes, err := m.ActivateServer(Claim{}, first, moved); err != nil || len(changes) > 0 {
+		t.Errorf("again, later: %v, %v", changes, err)
 	}
 }
 
@@ -109,7 +114,7 @@ func TestOneGenerationIsLeft(t *testing.T) {
 	}
 	for _, serial := range []uint32{first - 1, first + 7} {
 		w.must(m.Need(tsig.ServerFile(tsig.VM, append(own[tsig.VM], tsig.New(tsig.VM, serial)))))(w.machines[0])
-		w.must(m.ActivateServer(Claim{}, first, false))(w.machines[0])
+		w.must(m.ActivateServer(Claim{}, first, time.Time{}))(w.machines[0])
 		later := m
 		later.Now = m.Now.Add(grace + 2*time.Second)
 		w.must(later.Retire(t.Context(), Claim{}, first, grace))(w.machines[0])

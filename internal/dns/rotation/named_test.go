@@ -81,7 +81,7 @@ func playbook(ctx context.Context, place string) error {
 		func(m Machine) ([]host.Change, error) { _, err := m.ProveClient(ctx, p.Keys, 0); return nil, err },
 		func(m Machine) ([]host.Change, error) { return m.ActivateClient(c, p.Keys) },
 		func(m Machine) ([]host.Change, error) { _, err := m.ProveClient(ctx, nil, p.Serial); return nil, err },
-		func(m Machine) ([]host.Change, error) { return m.ActivateServer(c, p.Serial, true) },
+		func(m Machine) ([]host.Change, error) { return m.ActivateServer(c, p.Serial, time.Now()) },
 		func(m Machine) ([]host.Change, error) {
 			wait, err := m.Wait(p.Serial, 0)
 			time.Sleep(wait)

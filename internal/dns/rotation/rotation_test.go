@@ -211,7 +211,7 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 	if _, left, err := w.as(first).Prepare(w.t.Context(), r); err != nil || len(left) > 0 {
 		return changed, fmt.Errorf("prepared again: %v, %w", left, err)
 	}
-	moved := false
+	var moved time.Time
 	step := func(plan func(m Machine) ([]host.Change, error)) {
 		for _, m := range w.machines {
 			if err != nil {
@@ -241,7 +241,9 @@ func (w *world) rotate(holder string, force bool) (changed int, err error) {
 	})
 	step(func(m Machine) ([]host.Change, error) {
 		changes, err := m.ActivateClient(c, p.Keys)
-		moved = moved || len(changes) > 0
+		if len(changes) > 0 {
+			moved = w.now
+		}
 		return changes, err
 	})
 	step(func(m Machine) ([]host.Change, error) {
@@ -449,11 +451,11 @@ func TestOldKeysStayForTheTimeOfGrace(t *testing.T) {
 	if _, err := m.Retire(t.Context(), Claim{}, first+1, grace); err == nil || !strings.Contains(err.Error(), "activate comes first") {
 		t.Errorf("got %v", err)
 	}
-	w.must(m.ActivateServer(Claim{}, first+1, false))(w.machines[0])
+	w.must(m.ActivateServer(Claim{}, first+1, time.Time{}))(w.machines[0])
 	if _, err := m.Retire(t.Context(), Claim{}, first+1, grace); !errors.Is(err, ErrGrace) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := m.ActivateServer(Claim{}, first, false); err == nil {
+	if _, err := m.ActivateServer(Claim{}, first, time.Time{}); err == nil {
 		t.Error("an older generation came into use again")
 	}
 	m.Now = m.Now.Add(grace + 2*time.Second)
