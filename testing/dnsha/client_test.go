@@ -22,15 +22,20 @@ import (
 const clientEnv = "DEBVISOR_TEST_DNSHA_CLIENT"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(clientEnv); dir != "" {
-		if err := beClient(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, be := range map[string]func(string) error{clientEnv: beClient, signersEnv: beSigners} {
+		if value := os.Getenv(variable); value != "" {
+			if err := be(value); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	os.Exit(m.Run())
 }
+
+// atVIP is all that clients know.
+var atVIP = []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr(vip), 53)}
 
 // address is that of the record of a number.
 func address(n int) netip.Addr {
@@ -48,12 +53,8 @@ func beClient(dir string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // how it ends does not matter
-		stop()
-	}()
-	c := &update.Client{Servers: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr(vip), 53)}, Key: key, Timeout: 500 * time.Millisecond}
+	ctx := untilInputEnds()
+	c := &update.Client{Servers: atVIP, Key: key, Timeout: 500 * time.Millisecond}
 	last := time.Now()
 	for n := 0; ctx.Err() == nil; n++ {
 		change := update.Change{Add: true, Name: fmt.Sprintf("r%d.%s", n, zone), Addresses: []netip.Addr{address(n)}, Owner: owner}
@@ -72,11 +73,25 @@ func beClient(dir string) error {
 	return nil
 }
 
+// untilInputEnds is how a client is told to end.
+func untilInputEnds() context.Context {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // how it ends does not matter
+		stop()
+	}()
+	return ctx
+}
+
 // apply makes a change, of the name and of the reverse name.
 func apply(ctx context.Context, c *update.Client, change update.Change) error {
 	ctx, stop := context.WithTimeout(ctx, 3*time.Second)
 	defer stop()
-	outcomes, err := c.Apply(ctx, change)
+	return settled(c.Apply(ctx, change))
+}
+
+// settled is nil when a change is on both servers, what leads back from its addresses too.
+func settled(outcomes []update.Outcome, err error) error {
 	if err != nil {
 		return err
 	}
