@@ -26,13 +26,13 @@ var dnsVars = map[string]any{
 	"dns_ha_clients":  []string{"10.99.0.11", "10.99.0.12", "10.99.0.13", "fd99::11", "fd99::12", "fd99::13"},
 }
 
-// dnsFleet is nodes with the DNS packages, in groups, that have the same keys.
-func dnsFleet(t *testing.T, core string, groups map[string][]int) *fleet {
+// dnsFleet is nodes with the DNS packages, and more, in groups, that have the same keys.
+func dnsFleet(t *testing.T, core string, groups map[string][]int, more ...string) *fleet {
 	t.Helper()
 	if _, err := os.Stat("../../build/collections/ansible_collections/debvisor/core/plugins"); err != nil {
 		t.Skip("needs the collection: make collection")
 	}
-	l := lab.New(t, lab.Options{Nodes: 3, Packages: dnsPackages, Control: core == lab.Cores[1]})
+	l := lab.New(t, lab.Options{Nodes: 3, Packages: append(more, dnsPackages...), Control: core == lab.Cores[1]})
 	f := &fleet{Lab: l, core: core, dir: t.TempDir()}
 	var b strings.Builder
 	for name, nodes := range groups {

@@ -9,7 +9,7 @@ import (
 
 // Two servers and a third, as the documents' inventory has them.
 func TestDNSPair(t *testing.T) {
-	f := dnsFleet(t, lab.Cores[0], map[string][]int{"dns_ha_nodes": {1, 2}, "dns_secondaries": {3}})
+	f := dnsFleet(t, lab.Cores[0], map[string][]int{"dns_ha_nodes": {1, 2}, "dns_secondaries": {3}}, "ansible-core")
 	f.otherKeys(t)
 	if out := f.dns(t, "--check"); strings.Contains(changed(out), "0") {
 		t.Errorf("check mode:\n%s", out)
@@ -31,6 +31,7 @@ func TestDNSPair(t *testing.T) {
 		t.Errorf("the virtual addresses: node1 and node2 have %s of the two", has)
 	}
 	f.rotateByTimer(t)
+	f.rotateOnAPair(t)
 	before := f.dnsState(t, 1) + f.dnsState(t, 2)
 	if out := f.dns(t, "--diff"); changed(out) != "0 0 0" {
 		t.Errorf("the second run:\n%s", out)

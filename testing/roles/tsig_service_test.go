@@ -21,7 +21,7 @@ func TestASingleNodeRotatesItsKeys(t *testing.T) {
 	if out := f.on(t, 1, "rm -rf /usr/share/ansible/collections; run-tsig-rotation.sh"); !strings.Contains(out, "the keys are not rotated") {
 		t.Errorf("without a playbook: %s", out)
 	}
-	f.collection(t)
+	f.collection(t, 1)
 	before := f.on(t, 1, "debvisor tsig show | grep client")
 	f.on(t, 1, "systemctl start --no-block tsig-rotate.service; until test -e /var/lib/debvisor/tsig/active.json || systemctl is-failed --quiet tsig-rotate.service; do sleep 0.2; done")
 	after := f.on(t, 1, "debvisor tsig show | grep client")
@@ -41,14 +41,14 @@ func TestASingleNodeRotatesItsKeys(t *testing.T) {
 	}
 }
 
-// collection brings the collection to where the full edition has it.
-func (f *fleet) collection(t *testing.T) {
+// collection brings the collection to where the full edition has it on a node.
+func (f *fleet) collection(t *testing.T, node int) {
 	t.Helper()
 	tar, err := host.System{}.Run(t.Context(), host.Cmd{Args: []string{"tar", "--create", "--dereference", "--directory=../../build/collections", "ansible_collections"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Node(1).ExecInput(t.Context(), string(tar), "sh", "-c", "mkdir -p /usr/share/ansible/collections && tar --extract --no-same-owner --directory=/usr/share/ansible/collections"); err != nil {
+	if _, err := f.Node(node).ExecInput(t.Context(), string(tar), "sh", "-c", "mkdir -p /usr/share/ansible/collections && tar --extract --no-same-owner --directory=/usr/share/ansible/collections"); err != nil {
 		t.Fatal(err)
 	}
 }
