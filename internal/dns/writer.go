@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,12 @@ import (
 
 // WriterLabel is the name, below each zone of a pair, of the TXT record that says who writes.
 const WriterLabel = "_writer"
+
+// MaxEpoch is the last epoch that a record may have. None is ever near it: at a change a second it takes 68 years.
+const MaxEpoch = 1<<31 - 1
+
+// ErrWriter is in the error of a record of who writes that cannot be believed.
+var ErrWriter = errors.New("the record of who writes cannot be believed")
 
 // Writer is who may write to a zone, and who must have what was written before it counts. It is a record in the zone itself,
 // so that it comes with the data that it speaks of: a server that has an epoch has everything that was written in the ones
@@ -37,11 +44,11 @@ func (w Writer) Equal(o Writer) bool {
 	return w.Epoch == o.Epoch && w.Writer == o.Writer && slices.Equal(w.Members, o.Members)
 }
 
-// ParseWriter reads a record's text.
+// ParseWriter reads a record's text. Its errors are ErrWriter.
 func ParseWriter(text string) (Writer, error) {
 	w, err := parseWriter(text)
 	if err != nil {
-		return Writer{}, fmt.Errorf("the record %s says %q: %w", WriterLabel, text, err)
+		return Writer{}, fmt.Errorf("%w: %q: %w", ErrWriter, text, err)
 	}
 	return w, nil
 }
@@ -59,8 +66,8 @@ func parseWriter(text string) (w Writer, err error) {
 		}
 	}
 	epoch, err := strconv.ParseUint(values[0], 10, 32)
-	if err != nil || epoch == 0 {
-		return w, fmt.Errorf("%q is not an epoch", values[0])
+	if err != nil || epoch == 0 || epoch > MaxEpoch {
+		return w, fmt.Errorf("%q is no epoch from 1 to %d", values[0], MaxEpoch)
 	}
 	w.Epoch = uint32(epoch)
 	if w.Writer, err = netip.ParseAddr(values[1]); err != nil {

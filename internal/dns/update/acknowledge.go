@@ -117,13 +117,26 @@ func (c *Client) Writer(ctx context.Context, server netip.AddrPort, zone string)
 	if !m.Authoritative {
 		return nil, fmt.Errorf("%s: %w", server, errNotServed)
 	}
+	return WriterIn(m)
+}
+
+// WriterIn is the record of who writes in an answer; nil when there is none. Two are an error, as is one that says nothing.
+func WriterIn(m *dns.Msg) (found *zones.Writer, err error) {
 	for _, r := range m.Answer {
-		if txt, ok := r.(*dns.TXT); ok {
-			w, err := zones.ParseWriter(strings.Join(txt.Txt, ""))
-			return &w, err
+		txt, ok := r.(*dns.TXT)
+		switch {
+		case !ok:
+			continue
+		case found != nil:
+			return nil, fmt.Errorf("%w: there are several", zones.ErrWriter)
 		}
+		w, err := zones.ParseWriter(strings.Join(txt.Txt, ""))
+		if err != nil {
+			return nil, err
+		}
+		found = &w
 	}
-	return nil, nil
+	return found, nil
 }
 
 // maxBehind is how long a member may lack what the writer has before everything is looked at anew.

@@ -58,6 +58,9 @@ func None(name string, kind uint16) dns.RR { return &dns.ANY{Hdr: header(name, k
 // Exactly is the prerequisite that a name has these records of their type and no others.
 func Exactly(records ...dns.RR) []dns.RR { return with(dns.ClassINET, records) }
 
+// Some is the prerequisite that a name has records of a type, whichever.
+func Some(name string, kind uint16) dns.RR { return &dns.ANY{Hdr: header(name, kind, dns.ClassANY)} }
+
 // Delete takes single records away.
 func Delete(records ...dns.RR) []dns.RR { return with(dns.ClassNONE, records) }
 
