@@ -86,14 +86,14 @@ func (r *Result) zone(p *pair.Report, z pair.ZoneReport) {
 	switch {
 	case !z.Loaded:
 		r.fail("%s: named does not have it", z.Zone)
+	case z.Trouble != "":
+		r.fail("%s: %s", z.Zone, z.Trouble)
 	case z.Epoch == 0:
 		r.warn("%s: nobody has written yet: %s", z.Zone, z.Why)
 	case (z.Writer == p.Self) != (z.Role == named.Primary):
 		r.warn("%s: epoch %d is written by %s, and this server is %s: %s", z.Zone, z.Epoch, z.Writer, z.Role, z.Why)
 	case len(z.Members) == 1 && p.Peer.IsValid() && z.PeerState == pair.Answers.String():
 		r.warn("%s: %s goes on alone since epoch %d: %s", z.Zone, z.Writer, z.Epoch, z.Why)
-	case z.Trouble != "":
-		r.fail("%s: %s", z.Zone, z.Trouble)
 	case z.Stale > behindFor.Seconds():
 		r.fail("%s: the peer has had a later record for %s, and this server does not take it", z.Zone, seconds(z.Stale))
 	case z.Behind > behindFor.Seconds():

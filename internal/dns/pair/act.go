@@ -78,8 +78,11 @@ func (d *Daemon) swap(ctx context.Context, z *zone, next pairs.Writer, why strin
 	name := arbiterName(z.name)
 	old := update.None(name, dns.TypeTXT)
 	was := "nothing"
-	if v := z.view.Arbiter.Record; v.Epoch > 0 {
-		old, was = update.Exactly(text(name, v.String()))[0], v.String()
+	switch held := z.view.Arbiter; {
+	case held.Wrong != "":
+		old, was = update.Some(name, dns.TypeTXT), "what cannot be believed"
+	case held.Record.Epoch > 0:
+		old, was = update.Exactly(text(name, held.Record.String()))[0], held.Record.String()
 	}
 	keys, err := transferKeys(d.host)
 	if err != nil {
@@ -103,12 +106,14 @@ func (d *Daemon) write(ctx context.Context, z *zone, next pairs.Writer, why stri
 		return err
 	}
 	name := pairs.WriterLabel + "." + z.name
-	old := update.None(name, dns.TypeTXT)
-	if w := z.view.Mine.Record; w.Epoch > 0 {
+	old, w := update.None(name, dns.TypeTXT), z.view.Mine.Record
+	switch {
+	case z.view.Mine.Wrong != "":
+		old, w = update.Some(name, dns.TypeTXT), z.view.Last
+	case w.Epoch > 0:
 		old = update.Exactly(text(name, w.String()))[0]
 	}
 	changes := []dns.RR{update.DeleteAll(name, dns.TypeTXT), text(name, next.String())}
-	w := z.view.Mine.Record
 	if over := w.Writer != next.Writer || next.Epoch-w.Epoch >= forcedEpochs; w.Epoch > 0 && over && next.Writer == d.settings.Self {
 		more, err := d.leap(ctx, c, z, next, w.Epoch)
 		if err != nil {
@@ -169,7 +174,9 @@ func takenOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone 
 	}
 	for _, r := range m.Answer {
 		if txt, ok := r.(*dns.TXT); ok {
-			return parseTaken(strings.Join(txt.Txt, ""))
+			if t, err = parseTaken(strings.Join(txt.Txt, "")); err != nil {
+				return taken{}, nil // then nothing is taken to be confirmed, and more is set aside than needs be
+			}
 		}
 	}
 	return t, nil
@@ -191,8 +198,9 @@ func parseTaken(text string) (t taken, err error) {
 	return t, nil
 }
 
-// hangs is how long a transfer may bring nothing. named itself waits for an hour, and while it does it begins no other.
-const hangs = 5 * time.Second
+// hangs is how long nothing may come of what the peer has. named waits for 5 s when its question for the serial was lost, as
+// it is when the peer's named is killed at that moment, for an hour in a transfer, and meanwhile it begins no other.
+const hangs = time.Second
 
 // fetch has named ask the peer for a zone that it should have got by itself, and take it whatever the serial when the peer's
 // record is later and its serial is not.
@@ -207,15 +215,17 @@ func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 	if z.behind.IsZero() {
 		d.want([]*zone{z}, func(z *zone) { z.behind = time.Now() })
 	}
-	if time.Since(z.behind) < 2*pollEvery || time.Since(z.refreshed) < time.Second {
-		return nil
-	}
-	z.refreshed = time.Now()
-	if time.Since(z.behind) > z.patience && v.Mine.Record.Epoch > 0 { // without a zone there is none to be closed
+	idle := min(time.Since(z.behind), time.Since(z.advanced))
+	if idle > z.patience && v.Mine.Record.Epoch > 0 { // without a zone there is none to be closed
 		z.patience *= 2 // a large zone takes its time
+		z.advanced = time.Now()
 		d.say("%s: the transfer from the peer hangs and is begun anew", z.name)
 		return d.become(ctx, map[string]named.Role{z.name: named.Closed}) // and then secondary again, as Decide says
 	}
+	if idle < 2*pollEvery || time.Since(z.refreshed) < time.Second {
+		return nil
+	}
+	z.refreshed = time.Now()
 	how := "refresh"
 	if later && !ahead {
 		how = "retransfer"

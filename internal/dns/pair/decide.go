@@ -7,65 +7,6 @@ import (
 	"debvisor/internal/dns/named"
 )
 
-// Sight is what is known of the peer at a moment.
-type Sight int
-
-// How long ago the peer showed the zone.
-const (
-	Quiet   Sight = iota // not now, but not long ago either
-	Answers              // now
-	Silent               // too long ago
-)
-
-// Copy is a zone as one server has it. Without a record of who writes, the record's epoch is 0.
-type Copy struct {
-	Record dns.Writer
-	Serial uint32
-}
-
-// Arbiter is what the third server says.
-type Arbiter struct {
-	Used   bool       // the pair has one
-	Known  bool       // it answers
-	Record dns.Writer // what it holds; epoch 0 is nothing
-}
-
-// Promotion is what an operator wants of a server that does not write.
-type Promotion int
-
-// The promotions. A forced one takes the zone over whatever the peer and the arbiter say.
-const (
-	None Promotion = iota
-	Asked
-	Forced
-)
-
-// View is what one server sees of one zone at one moment.
-type View struct {
-	Self, Peer netip.Addr // a server alone has no peer
-	First      bool       // may begin a zone in which nobody has written
-	Role       named.Role // what this server is now
-	Mine       Copy
-	Theirs     Copy // as it was seen last
-	Sees       Sight
-	Alive      bool // the peer's named answers, with the zone or without
-	Arbiter    Arbiter
-	Held       bool // it has been primary without a break since it saw the peer have the same record
-	Had        bool // it once had the zone, as its own disk says
-	Leave      bool // hand over to the peer
-	Promote    Promotion
-}
-
-// Action is the next step. At most one of its parts is new: first be of this role, then have the arbiter hold this record
-// instead of the one that it was seen to hold, or write this record into the zone. A step that is not made, or half made,
-// is seen as such by the next Decide.
-type Action struct {
-	Role  named.Role
-	Swap  *dns.Writer
-	Write *dns.Writer
-	Why   string
-}
-
 // maxLag is how many changes a peer may be behind to become a member: they are there before a client loses patience.
 const maxLag = 1000
 
@@ -86,6 +27,8 @@ func Decide(v View) Action {
 		return v.take(v.Arbiter.Record, "the arbiter lets this server go on")
 	case v.Promote != None && v.promotable():
 		return v.promoted()
+	case mine.Epoch == 0 && v.Mine.Wrong != "" && (v.Sees != Answers || v.Theirs.Record.Epoch == 0):
+		return v.mend()
 	case Later(v.Theirs.Record, mine):
 		return Action{Role: named.Secondary, Why: "the peer has a later record"}
 	case mine.Epoch == 0:
@@ -102,10 +45,16 @@ func Later(a, b dns.Writer) bool {
 }
 
 // granted reports whether the arbiter's record makes this server the writer of an epoch that is yet to begin. It was put there
-// by this server, which ended before it could use it, or by the peer when it handed over.
+// by this server, which ended before it could use it, by the peer when it handed over, or for an operator. Any other record
+// of that kind is of an epoch that this server had before it lost its disk, and begins nothing.
 func (v View) granted() bool {
-	r := v.Arbiter.Record
-	if !v.Arbiter.Known || r.Writer != v.Self || !Later(r, v.Mine.Record) {
+	r, mine := v.Arbiter.Record, v.Mine.Record
+	if !v.Arbiter.Known || r.Writer != v.Self || r.Epoch <= max(mine.Epoch, v.Last.Epoch) {
+		return false
+	}
+	next := mine.Epoch > 0 && r.Epoch == mine.Epoch+1
+	forced := r.Epoch >= max(mine.Epoch, v.Last.Epoch)+forcedEpochs && (mine.Epoch > 0 || v.Promote == Forced)
+	if !next && !forced {
 		return false
 	}
 	return Later(r, v.Theirs.Record) || v.Sees != Answers && r.Equal(v.Theirs.Record)
@@ -127,7 +76,7 @@ func (v View) solo(epoch uint32) dns.Writer {
 
 // alone is for a server whose settings have no peer: whoever was one is gone for good.
 func (v View) alone() Action {
-	next := v.solo(v.Mine.Record.Epoch + 1)
+	next := v.solo(max(v.Mine.Record.Epoch, v.Last.Epoch) + 1)
 	if now := v.solo(v.Mine.Record.Epoch); v.Mine.Record.Epoch > 0 && v.Mine.Record.Equal(now) || v.Role != named.Primary {
 		return Action{Role: named.Primary, Why: "there is no peer"}
 	}
@@ -179,8 +128,12 @@ func (v View) missing() bool {
 
 func (v View) soloist() Action {
 	mine := v.Mine.Record
-	if v.overruled() && v.Sees != Answers {
+	switch {
+	case v.overruled() && v.Sees != Answers:
 		return Action{Role: named.Secondary, Why: "the arbiter let the peer go on"}
+	case v.Role != named.Primary && !v.Went && v.Sees != Answers && !(v.Arbiter.Known && v.Arbiter.Record.Equal(mine)):
+		return Action{Role: named.Secondary, Why: "this server wrote alone before it was started, and the peer may have been promoted since: " +
+			"it waits for the peer, the arbiter or an operator"}
 	}
 	near := v.Theirs.Record.Equal(mine) && v.Mine.Serial-v.Theirs.Serial <= maxLag
 	if v.Sees != Answers || !near || v.Role != named.Primary {
@@ -194,7 +147,10 @@ func (v View) soloist() Action {
 // primary is for a server that may write, and tells the arbiter of a record that it could not tell before.
 func (v View) primary(why string) Action {
 	a := Action{Role: named.Primary, Why: why}
-	if v.Role == named.Primary && v.Arbiter.Known && v.Arbiter.Record.Epoch < v.Mine.Record.Epoch {
+	behind := v.Arbiter.Known && v.Arbiter.Record.Epoch < v.Mine.Record.Epoch
+	// What nobody can believe is replaced while both agree, and nobody goes on alone for it.
+	wrong := v.Arbiter.Wrong != "" && v.Sees == Answers && v.Theirs.Record.Equal(v.Mine.Record)
+	if v.Role == named.Primary && (behind || wrong) {
 		a.Swap = &v.Mine.Record
 	}
 	return a
@@ -260,53 +216,8 @@ func (v View) follower() Action {
 	return Action{Role: named.Secondary, Why: "the peer writes"}
 }
 
-// promotable reports whether there is something that a promotion changes: this server does not write, or may not go on.
-func (v View) promotable() bool {
-	mine := v.Mine.Record
-	if mine.Writer != v.Self || Later(v.Theirs.Record, mine) {
-		return true
-	}
-	waits := !mine.Equal(v.solo(mine.Epoch)) || v.overruled()
-	return v.Promote == Forced && v.Sees == Silent && v.Role != named.Primary && waits
-}
-
 // overruled reports whether the arbiter knows of a later writer than this server.
 func (v View) overruled() bool {
 	r := v.Arbiter.Record
 	return v.Arbiter.Known && Later(r, v.Mine.Record) && r.Writer != v.Self
-}
-
-// promoted makes this server the writer because an operator says so.
-func (v View) promoted() Action {
-	epoch := max(v.Mine.Record.Epoch, v.Theirs.Record.Epoch, v.Arbiter.Record.Epoch)
-	next := v.solo(epoch + forcedEpochs)
-	why := "an operator promotes this server"
-	switch {
-	case v.Promote == Asked && v.Refusal() != "":
-		return v.stay(v.Refusal())
-	case v.Promote == Asked && v.Arbiter.Used:
-		return v.follower()
-	case v.Arbiter.Known:
-		return Action{Role: v.Role, Swap: &next, Why: why}
-	}
-	return v.take(next, why)
-}
-
-// Refusal says why an operator's promotion needs force, or "".
-func (v View) Refusal() string {
-	switch {
-	case v.Sees != Silent:
-		return "the peer answers: let it hand over"
-	case Later(v.Theirs.Record, v.Mine.Record):
-		return "the peer had a later record when it was seen last, so this server lacks changes"
-	case !v.Mine.Record.Has(v.Self):
-		return "this server does not have everything: the peer went on alone"
-	case !v.Arbiter.Used:
-		return "there is no arbiter, so the peer may be alive and write alone"
-	case v.Arbiter.Used && !v.Arbiter.Known:
-		return "the arbiter does not answer, so the peer may be alive and be let go on"
-	case v.Arbiter.Used && !v.mayAsk():
-		return "the arbiter let the peer go on alone, so this server lacks changes"
-	}
-	return ""
 }

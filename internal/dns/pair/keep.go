@@ -27,16 +27,30 @@ func unconfirmedPath(zone string, epoch uint32) string {
 	return fmt.Sprintf("%s/unconfirmed-%s-%d.zone", keepDir, zone, epoch)
 }
 
-// remember keeps that this server has a zone.
+// remember keeps that this server has a zone, and who wrote to it.
 func (d *Daemon) remember(ctx context.Context, z *zone) error {
-	if z.view.Had || z.view.Mine.Record.Epoch == 0 {
+	now := z.view.Mine.Record
+	if now.Epoch == 0 || now.Equal(z.kept) {
 		return nil
 	}
-	err := keep(ctx, d.host, pairs.SeenPath(z.name), z.view.Mine.Record.String()+"\n")
+	err := keep(ctx, d.host, pairs.SeenPath(z.name), now.String()+"\n")
 	if err == nil {
-		d.want([]*zone{z}, func(z *zone) { z.view.Had = true })
+		d.want([]*zone{z}, func(z *zone) { z.view.Had, z.kept = true, now })
 	}
 	return err
+}
+
+// lastOf is the record that a server had last. A file that says something else only says that there was a zone.
+func lastOf(h *host.Host, zone string) pairs.Writer {
+	data, err := h.ReadFile(pairs.SeenPath(zone))
+	if err != nil {
+		return pairs.Writer{}
+	}
+	w, err := pairs.ParseWriter(strings.TrimSpace(string(data)))
+	if err != nil {
+		return pairs.Writer{}
+	}
+	return w
 }
 
 // Unconfirmed are the files with records that this server accepted and the pair does not have; an operator looks at them and
@@ -83,7 +97,7 @@ func keepFile(ctx context.Context, h *host.Host, s pairs.Server, zone string) er
 		return err
 	}
 	own, err := parseZone(zone, string(text))
-	if err != nil || own.record.Writer != s.Self {
+	if err != nil || own.record.Writer != s.Self && !own.wrong {
 		return err
 	}
 	if err := keep(ctx, h, ownPath(zone), string(text)); err != nil {
@@ -105,20 +119,23 @@ func keep(ctx context.Context, h *host.Host, path, text string) error {
 // contents are the records of a zone, without those that every server writes for itself.
 type contents struct {
 	record  pairs.Writer
+	wrong   bool // the record cannot be believed, so anybody can have written the rest
 	serial  uint32
 	records map[string]string // by owner, type and data: the record as text
 	order   []string
 }
 
-func (c *contents) take(rr dns.RR) (err error) {
+func (c *contents) take(rr dns.RR) error {
 	owner := rr.Header().Name
 	switch r := rr.(type) {
 	case *dns.SOA:
 		c.serial = r.Serial
 	case *dns.TXT:
 		if strings.HasPrefix(owner, pairs.WriterLabel+".") {
+			var err error
 			c.record, err = pairs.ParseWriter(strings.Join(r.Txt, ""))
-			return err
+			c.wrong = err != nil
+			return nil
 		}
 		if strings.HasPrefix(owner, "from."+pairs.WriterLabel+".") {
 			return nil
@@ -154,7 +171,7 @@ func parseZone(zone, text string) (c contents, err error) {
 // keepOwn keeps a zone of which this server was the writer, before it fetches the peer's.
 func (d *Daemon) keepOwn(ctx context.Context, z *zone, next named.Role) error {
 	v := z.view
-	if next != named.Secondary || v.Role == named.Secondary || v.Mine.Record.Writer != v.Self || !Later(v.Theirs.Record, v.Mine.Record) {
+	if next != named.Secondary || v.Role == named.Secondary || v.Mine.Record.Writer != v.Self && v.Mine.Wrong == "" || !Later(v.Theirs.Record, v.Mine.Record) {
 		return nil
 	}
 	own, err := d.transfer(ctx, z, v)

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -55,12 +54,17 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 		all.Go(func() {
 			var err error
 			v.Arbiter.Record, err = d.judgement(ctx, z, keys)
-			v.Arbiter.Known = err == nil
-			_, deaf = seen(0, err)
+			v.Arbiter.Known, v.Arbiter.Wrong = err == nil, ""
+			if _, deaf = seen(0, err); errors.Is(err, pairs.ErrWriter) {
+				v.Arbiter.Wrong = deaf
+			}
 		})
 	}
 	all.Wait()
-	mine, err := copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name)
+	mine, err := copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name, v.Last)
+	if errors.Is(err, pairs.ErrWriter) {
+		mine.Wrong, err = err.Error(), nil
+	}
 	var refused *update.RcodeError
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +80,19 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 	if v.Role != z.view.Role {
 		z.since = time.Now()
 	}
-	v.Held = v.Role == named.Primary && (v.Held || v.Sees == Answers && v.Theirs.Record.Equal(v.Mine.Record))
+	same := v.Mine.Record.Epoch > 0 && v.Theirs.Record.Equal(v.Mine.Record)
+	v.Held = v.Role == named.Primary && (v.Held || v.Sees == Answers && same)
+	if v.Mine.Serial != z.view.Mine.Serial {
+		z.advanced = time.Now()
+	}
+	if v.Mine.Record.Epoch > 0 {
+		v.Last = v.Mine.Record
+	}
+	alone := v.solo(v.Mine.Record.Epoch)
+	if v.Role == named.Primary && v.Mine.Record.Equal(alone) {
+		z.alone = time.Now()
+	}
+	v.Went = time.Since(z.alone) < startsWithin
 	if v.Sees == Answers {
 		z.seen, z.took = time.Now(), took
 	}
@@ -93,13 +109,13 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 func (v *View) seePeer(ctx context.Context, z *zone, keys []tsig.Key) (took taken, err error) {
 	var theirs Copy
 	err = withKeys(keys, func(c *update.Client) (err error) {
-		if theirs, err = copyOf(ctx, c, at(v.Peer), z.name); err == nil && theirs.Record.Epoch > 0 {
+		if theirs, err = copyOf(ctx, c, at(v.Peer), z.name, v.Last); err == nil && theirs.Record.Epoch > 0 {
 			took, err = takenOf(ctx, c, at(v.Peer), z.name)
 		}
 		return err
 	})
 	var refused *update.RcodeError
-	v.Alive = err == nil || errors.As(err, &refused)
+	v.Alive = err == nil || errors.As(err, &refused) || errors.Is(err, pairs.ErrWriter)
 	switch {
 	case err == nil:
 		v.Theirs, v.Sees = theirs, Answers
@@ -119,16 +135,21 @@ func seen(missed int, err error) (int, string) {
 	return missed + 1, err.Error()
 }
 
-// copyOf asks a server for its copy of a zone: the serial first, so that the record is not older than it.
-func copyOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone string) (found Copy, err error) {
+// copyOf asks a server for its copy of a zone: the serial first, so that the record is not older than it. A record that
+// cannot come after the last one is pairs.ErrWriter.
+func copyOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone string, last pairs.Writer) (found Copy, err error) {
 	if found.Serial, err = c.Serial(ctx, server, zone); err != nil {
 		return Copy{}, err
 	}
 	w, err := c.Writer(ctx, server, zone)
-	if w != nil {
-		found.Record = *w
+	if w == nil {
+		return found, err
 	}
-	return found, err
+	if err := believable(*w, last); err != nil {
+		return found, err
+	}
+	found.Record = *w
+	return found, nil
 }
 
 // judgement is the arbiter's record of a zone.
@@ -141,14 +162,19 @@ func (d *Daemon) judgement(ctx context.Context, z *zone, keys []tsig.Key) (w pai
 		if !m.Authoritative {
 			return fmt.Errorf("%s does not have the zone %s", d.settings.Arbiter, pairs.ArbiterZone)
 		}
-		for _, r := range m.Answer {
-			if txt, ok := r.(*dns.TXT); ok {
-				w, err = pairs.ParseWriter(strings.Join(txt.Txt, ""))
-			}
+		held, err := update.WriterIn(m)
+		if held != nil {
+			w = *held
 		}
 		return err
 	})
-	return w, err
+	if err == nil {
+		err = believable(w, z.view.Last)
+	}
+	if err != nil {
+		return pairs.Writer{}, err
+	}
+	return w, nil
 }
 
 func arbiterName(zone string) string { return zone + "." + pairs.ArbiterZone }

@@ -25,6 +25,7 @@ const (
 	missesSilent = 3                       // so many questions in a row, at least
 	peerWait     = 300 * time.Millisecond  // for one answer of another server
 	stepWait     = 20 * time.Second        // for one step, with a lock that a rotation may hold
+	startsWithin = 30 * time.Second        // named, also with large zones; nobody promotes the peer so soon, for this node lives
 )
 
 // port is where name servers are.
@@ -54,6 +55,7 @@ type zone struct {
 	since     time.Time // of the role
 	said      string    // what was logged last
 	refreshed time.Time
+	advanced  time.Time     // when this server's serial changed
 	behind    time.Time     // since when the peer has changes that this server lacks
 	forwards  bool          // it is secondary and sends updates on
 	leave     bool          // an operator wants the peer to write
@@ -62,6 +64,8 @@ type zone struct {
 	took      taken         // what the peer took over from, when it shows it
 	missed    int           // questions in a row that the peer did not answer
 	stale     time.Time     // since when the peer has shown a later record than this server has
+	alone     time.Time     // when this server was seen to write alone
+	kept      dns.Writer    // the record that is kept on the disk
 	young     bool          // it came to a running server, and this one has not answered for it yet
 	trouble   string        // what keeps a step from being made
 	blind     string        // why the peer is not seen

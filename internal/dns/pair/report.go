@@ -77,12 +77,25 @@ func (d *Daemon) report() (*Report, error) {
 	return r, err
 }
 
+// wrong is what keeps a zone from its next step, or will.
+func (z *zone) wrong() string {
+	switch {
+	case z.trouble != "":
+		return z.trouble
+	case z.view.Mine.Wrong != "":
+		return z.view.Mine.Wrong
+	case z.view.Arbiter.Wrong != "":
+		return "at the arbiter " + z.view.Arbiter.Wrong
+	}
+	return ""
+}
+
 func (z *zone) report() ZoneReport {
 	v := z.view
 	r := ZoneReport{
 		Zone: z.name, Loaded: z.loaded, Role: v.Role, Since: z.since, Why: Decide(v).Why,
 		Epoch: v.Mine.Record.Epoch, Writer: v.Mine.Record.Writer, Members: v.Mine.Record.Members, Serial: v.Mine.Serial,
-		Trouble: z.trouble, PeerError: z.blind, NoArbiter: z.deaf,
+		Trouble: z.wrong(), PeerError: z.blind, NoArbiter: z.deaf,
 	}
 	if !z.stale.IsZero() {
 		r.Stale = time.Since(z.stale).Seconds()
@@ -100,6 +113,8 @@ func (z *zone) report() ZoneReport {
 		}
 	}
 	switch {
+	case v.Arbiter.Wrong != "":
+		r.Arbiter = "cannot be believed"
 	case v.Arbiter.Used && !v.Arbiter.Known:
 		r.Arbiter = "silent"
 	case v.Arbiter.Used && v.Arbiter.Record.Epoch == 0:

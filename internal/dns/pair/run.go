@@ -51,16 +51,17 @@ func (d *Daemon) load() error {
 
 func (d *Daemon) zone(known []*zone, name string, s dns.Server, running bool) *zone {
 	view := View{Self: s.Self, Peer: s.Peer, First: s.First, Arbiter: Arbiter{Used: s.Arbiter.IsValid()}, Had: d.host.Exists(dns.SeenPath(name))}
+	view.Last = lastOf(d.host, name)
 	i := slices.IndexFunc(known, func(z *zone) bool { return z.name == name })
 	if i < 0 {
-		return &zone{name: name, seen: time.Now(), since: time.Now(), patience: hangs, view: view, young: running}
+		return &zone{name: name, seen: time.Now(), since: time.Now(), patience: hangs, view: view, kept: view.Last, young: running}
 	}
 	z := known[i]
 	if z.view.Peer == s.Peer {
 		z.view.First, z.view.Arbiter = s.First, view.Arbiter
 		return z
 	}
-	view.Role, view.Mine = z.view.Role, z.view.Mine
+	view.Role, view.Mine, view.Last = z.view.Role, z.view.Mine, z.view.Last
 	z.view, z.seen, z.missed, z.blind = view, time.Now(), 0, ""
 	return z
 }

@@ -1,0 +1,91 @@
+package pair
+
+import (
+	"testing"
+
+	"debvisor/internal/dns"
+	"debvisor/internal/dns/named"
+)
+
+func TestARecordThatIsFarAheadIsNotBelieved(t *testing.T) {
+	last := record{7, 0, 3}.out()
+	for epoch, want := range map[uint32]bool{6: true, 8: true, 7 + forcedEpochs: true, 7 + maxJump: true, 8 + maxJump: false, dns.MaxEpoch: false} {
+		next := last
+		next.Epoch = epoch
+		if err := believable(next, last); (err == nil) != want {
+			t.Errorf("epoch %d after 7: %v", epoch, err)
+		}
+	}
+	if err := believable(dns.Writer{Epoch: dns.MaxEpoch}, dns.Writer{}); err != nil {
+		t.Errorf("a new server knows no history: %v", err)
+	}
+}
+
+// broken is what a server sees whose zone has a record that cannot be believed.
+func broken(i int) View {
+	w := newWorld(true, 0)
+	v := w.view(i)
+	v.Last, v.Mine, v.Sees = v.Mine.Record, Copy{Serial: 10, Wrong: "it says nonsense"}, Silent
+	v.Arbiter = Arbiter{Used: true, Known: true, Record: v.Last}
+	return v
+}
+
+func TestWhoWroteWithoutABreakPutsItsRecordBack(t *testing.T) {
+	v := broken(0)
+	if v.Held = true; Decide(v).Write == nil || !Decide(v).Write.Equal(v.Last) {
+		t.Errorf("decides %+v", Decide(v))
+	}
+	if v.Held = false; Decide(v).Write != nil || Decide(v).Role != named.Primary {
+		t.Errorf("who was not seen to be the writer decides %+v", Decide(v))
+	}
+}
+
+func TestABrokenRecordIsLeftToThePeerOrAnOperator(t *testing.T) {
+	v := broken(1)
+	if a := Decide(v); a.Role != v.Role || a.Write != nil || a.Swap != nil {
+		t.Errorf("decides %+v", a)
+	}
+	v.Sees, v.Theirs = Answers, Copy{Record: record{7, 0, 3}.out()}
+	if a := Decide(v); a.Role != named.Secondary || a.Why != "the peer has a later record" {
+		t.Errorf("with a peer that knows better it decides %+v", a)
+	}
+	v = broken(1)
+	v.Promote = Forced
+	a := Decide(v)
+	if a.Swap == nil || a.Swap.Epoch < v.Last.Epoch+forcedEpochs || a.Swap.Epoch > v.Last.Epoch+2*forcedEpochs {
+		t.Fatalf("an operator's force leads to %+v", a)
+	}
+	v.Arbiter.Record = *a.Swap
+	if v.Role = named.Closed; Decide(v).Write == nil || !Decide(v).Write.Equal(*a.Swap) {
+		t.Errorf("with the arbiter's word it decides %+v", Decide(v))
+	}
+}
+
+// While the arbiter's record cannot be believed nobody goes on alone for it, and two that agree replace it.
+func TestAnArbiterThatLiesGrantsNothing(t *testing.T) {
+	w := newWorld(true, 0)
+	v := w.view(0)
+	v.Arbiter, v.Sees = Arbiter{Used: true, Wrong: "it says nonsense"}, Silent
+	if a := Decide(v); a.Swap != nil || a.Write != nil || a.Role != named.Closed {
+		t.Errorf("with a silent peer it decides %+v", a)
+	}
+	v.Sees, v.Theirs = Answers, v.Mine
+	if a := Decide(v); a.Role != named.Primary || a.Swap == nil || !a.Swap.Equal(v.Mine.Record) {
+		t.Errorf("with a peer that agrees it decides %+v", a)
+	}
+}
+
+// A server that lost its disk is granted nothing by what the arbiter let it do before.
+func TestANewDiskBeginsNoZoneThatTheArbiterKnows(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		v := View{Self: addresses[0], Peer: addresses[1], First: first, Role: named.Secondary, Sees: Silent, Alive: true,
+			Arbiter: Arbiter{Used: true, Known: true, Record: record{7, 0, 1}.out()}}
+		if a := Decide(v); a.Role != named.Secondary || a.Write != nil || a.Swap != nil {
+			t.Errorf("it decides %+v", a)
+		}
+		v.Mine.Record, v.Last = record{6, 0, 3}.out(), record{7, 0, 1}.out() // from an old backup
+		if a := Decide(v); a.Role != named.Secondary || a.Write != nil || a.Swap != nil {
+			t.Errorf("with an old backup it decides %+v", a)
+		}
+	}
+}
