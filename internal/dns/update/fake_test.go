@@ -3,6 +3,7 @@ package update
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -88,7 +89,9 @@ func (f *fake) update(q *dns.Msg) int {
 		return dns.RcodeRefused
 	}
 	for _, p := range q.Answer {
-		if h := p.Header(); h.Class == dns.ClassNONE && len(f.records[h.Name]) > 0 {
+		h := p.Header()
+		same := func(r dns.RR) bool { return h.Rrtype == dns.TypeANY || h.Rrtype == r.Header().Rrtype }
+		if h.Class == dns.ClassNONE && slices.ContainsFunc(f.records[h.Name], same) {
 			return dns.RcodeYXDomain
 		}
 	}
@@ -96,6 +99,11 @@ func (f *fake) update(q *dns.Msg) int {
 		f.records = map[string][]dns.RR{}
 	}
 	for _, r := range q.Ns {
+		if r.Header().Class == dns.ClassNONE {
+			gone := func(o dns.RR) bool { return o.Header().Rrtype == r.Header().Rrtype }
+			f.records[r.Header().Name] = slices.DeleteFunc(f.records[r.Header().Name], gone)
+			continue
+		}
 		f.records[r.Header().Name] = append(f.records[r.Header().Name], r)
 	}
 	f.serial++

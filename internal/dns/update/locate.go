@@ -174,7 +174,8 @@ func (it *item) zoneIn(server netip.AddrPort, m *dns.Msg) (alias bool, err error
 	}
 	for _, r := range slices.Concat(m.Answer, m.Ns) {
 		if soa, ok := r.(*dns.SOA); ok && !builtIn(soa) && dns.IsSubDomain(soa.Hdr.Name, it.name) {
-			it.zone, it.used = dns.CanonicalName(soa.Hdr.Name), m.Rcode != dns.RcodeNameError
+			// Whoever answers may be behind: that a name is not used is a prerequisite of adding it, but no reason not to remove it.
+			it.zone, it.used = dns.CanonicalName(soa.Hdr.Name), m.Rcode != dns.RcodeNameError || !it.add
 			return false, nil
 		}
 	}
