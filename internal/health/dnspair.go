@@ -51,6 +51,9 @@ func dnsPair(ctx context.Context, n *Node, r *Result) error {
 	if !p.Answers {
 		r.fail("named does not answer for every zone")
 	}
+	if p.Unheard != "" {
+		r.fail("at the virtual address named does not answer: %s", p.Unheard)
+	}
 	for _, z := range p.Zones {
 		r.zone(p, z)
 	}

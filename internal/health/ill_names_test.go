@@ -64,6 +64,11 @@ var nameIllnesses = []illness{
 		"warn  dns-pair          records that the pair lacks are set aside in /var/lib/x.zone\n"},
 	{"half of the virtual addresses", func(p *patient) { p.says(pairStatus, here, `"vip_here": ["192.0.2.53"]`) },
 		"fail  dns-pair          of the virtual addresses 192.0.2.53 and 2001:db8::53 only 192.0.2.53 is here\n"},
+	{"nobody hears named at a virtual address", func(p *patient) { p.says(pairStatus, here, here+`, "vip_error": "192.0.2.53:53: no answer"`) },
+		"fail  dns-pair          at the virtual address named does not answer: 192.0.2.53:53: no answer\n"},
+	{"a record that nobody can believe", func(p *patient) {
+		p.says(pairStatus, `"epoch": 2, "writer"`, `"epoch": 0, "trouble": "the record of who writes cannot be believed", "writer"`)
+	}, "fail  dns-pair          lab.example: the record of who writes cannot be believed\n"},
 	{"handed over, and not", func(p *patient) { p.says(pairStatus, `"away": false`, `"away": true`) },
 		"fail  dns-pair          the virtual addresses were handed over and are here\n"},
 	{"handed over", func(p *patient) {

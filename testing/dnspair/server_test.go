@@ -277,10 +277,15 @@ func (s *server) signal(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// records asks a server for names and returns those that it has. It is called in the namespace outside.
+// dig asks a server for something and returns what it says, or nothing. It is called in the namespace outside.
 func (p *pair) dig(t *testing.T, n int, args ...string) string {
 	t.Helper()
-	out, err := host.System{}.Run(t.Context(), host.Cmd{Args: append([]string{"ip", "netns", "exec", p.outside, "dig", "+short", "+norec", "+time=1", "+tries=1", "@" + addr(n).String()}, args...)})
+	return p.digAt(t, addr(n), args...)
+}
+
+func (p *pair) digAt(t *testing.T, server netip.Addr, args ...string) string {
+	t.Helper()
+	out, err := host.System{}.Run(t.Context(), host.Cmd{Args: append([]string{"ip", "netns", "exec", p.outside, "dig", "+short", "+norec", "+time=1", "+tries=1", "@" + server.String()}, args...)})
 	if err != nil {
 		return ""
 	}

@@ -33,17 +33,19 @@ const port = 53
 
 // Daemon is what runs beside named.
 type Daemon struct {
-	host     *host.Host
-	settings dns.Server
-	log      io.Writer // a line for each thing that changes
-	moved    bool      // the last look led to a step
-	only     io.Closer // the lock that only one daemon has
-	text     string    // of the settings
-	mu       sync.Mutex
-	zones    []*zone
-	away     bool // the virtual addresses are to be on the peer, while that one answers
-	health   health
-	decided  time.Time // when the zones were looked at last
+	host      *host.Host
+	settings  dns.Server
+	log       io.Writer // a line for each thing that changes
+	moved     bool      // the last look led to a step
+	only      io.Closer // the lock that only one daemon has
+	text      string    // of the settings
+	mu        sync.Mutex
+	zones     []*zone
+	away      bool // the virtual addresses are to be on the peer, while that one answers
+	health    health
+	unheard   string    // why named is not heard at a virtual address
+	elsewhere time.Time // until when the virtual addresses are to be on the peer, since they are of no use here
+	decided   time.Time // when the zones were looked at last
 }
 
 // zone is what is known and wanted of a zone; the daemon's lock is held to look at it.

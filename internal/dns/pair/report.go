@@ -18,10 +18,11 @@ type Report struct {
 	Peer        netip.Addr   `json:"peer,omitzero"`
 	Answers     bool         `json:"answers"` // named, to questions for every zone
 	VIP         []netip.Addr `json:"vip,omitempty"`
-	Here        []netip.Addr `json:"vip_here,omitempty"` // of VIP, those that this machine has now
-	Away        bool         `json:"away"`               // handed over until debvisor dns handover --return
-	Key         string       `json:"key"`                // that servers ask each other with
-	KeySince    time.Time    `json:"key_since,omitzero"` // of its activation; none before the first rotation
+	Here        []netip.Addr `json:"vip_here,omitempty"`  // of VIP, those that this machine has now
+	Unheard     string       `json:"vip_error,omitempty"` // why named is not heard at one of Here
+	Away        bool         `json:"away"`                // handed over until debvisor dns handover --return
+	Key         string       `json:"key"`                 // that servers ask each other with
+	KeySince    time.Time    `json:"key_since,omitzero"`  // of its activation; none before the first rotation
 	Zones       []ZoneReport `json:"zones"`
 	Unconfirmed []string     `json:"unconfirmed,omitempty"` // files with records that this server had and the pair lacks
 }
@@ -54,7 +55,7 @@ func (s Sight) String() string { return [...]string{"quiet", "answers", "silent"
 
 func (d *Daemon) report() (*Report, error) {
 	d.mu.Lock()
-	r := &Report{Self: d.settings.Self, Peer: d.settings.Peer, Answers: d.health.good, Away: d.away, VIP: d.settings.VIP}
+	r := &Report{Self: d.settings.Self, Peer: d.settings.Peer, Answers: d.health.good, Away: d.away, VIP: d.settings.VIP, Unheard: d.unheard}
 	for _, z := range d.zones {
 		r.Zones = append(r.Zones, z.report())
 	}
@@ -149,6 +150,9 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "virtual addresses: handed over; debvisor dns handover --return lets them come back\n")
 	case len(r.VIP) > 0:
 		fmt.Fprintf(&b, "virtual addresses: %d of %d are here\n", len(r.Here), len(r.VIP))
+	}
+	if r.Unheard != "" {
+		fmt.Fprintf(&b, "at the virtual address named does NOT answer: %s\n", r.Unheard)
 	}
 	fmt.Fprintf(&b, "key %s%s\n", r.Key, since(r.KeySince))
 	for _, z := range r.Zones {

@@ -104,6 +104,9 @@ func (d *Daemon) withSettings(ctx context.Context) {
 	defer stop()
 	var all sync.WaitGroup
 	all.Go(func() { d.watch(ctx) })
+	if len(d.settings.VIP) > 0 {
+		all.Go(func() { d.watchVirtual(ctx) })
+	}
 	if len(d.settings.Primaries) == 0 { // a further server never writes
 		all.Go(func() { d.decide(ctx) })
 	}

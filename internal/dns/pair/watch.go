@@ -94,19 +94,20 @@ func (d *Daemon) watch(ctx context.Context) {
 	}
 }
 
-// verdict is what keepalived is told. That the addresses are away counts only while there is a peer that can have them.
+// verdict is what keepalived is told. That the addresses are to be on the peer counts only while there is one that can have them.
 func (d *Daemon) verdict(now time.Time) string {
-	away := d.away
+	away, seen := d.away, false
 	for _, z := range d.zones {
 		if !z.stale.IsZero() && now.Sub(z.stale) > staleAfter {
 			return trackFault
 		}
 		away = away && z.view.Sees != Silent
+		seen = seen || z.view.Sees == Answers
 		if z.writes() {
 			away, d.away = false, false
 		}
 	}
-	if away || !d.health.good {
+	if away || !d.health.good || seen && now.Before(d.elsewhere) {
 		return trackFault
 	}
 	return trackGood
