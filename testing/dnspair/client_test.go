@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,8 +40,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beClient registers 20 names a second, or as many as it can when their prefix begins with "fast", until its standard input ends, each until it is acknowledged, and prints each that was,
-// with the milliseconds since the one before. The key is in the directory spec, as on a node.
+// writer is a client that writes. It makes 20 changes a second, or as many as it can when its prefix begins with "fast"; names
+// have reverse names when it begins with "ptr".
+type writer struct {
+	*update.Client
+	owner  update.Identity
+	prefix string
+	ended  chan struct{}
+	last   time.Time
+}
+
+// beClient registers names until its standard input ends, and removes every third of them soon after. It tries each until
+// it is acknowledged, and then prints it with the milliseconds since the one before; "?NAME" is one that is about to be
+// removed, and "-NAME" one that was. The key is in the directory spec, as on a node.
 func beClient(spec string) error {
 	dir, prefix, _ := strings.Cut(spec, " ")
 	key, err := tsig.ClientKey(&host.Host{Root: dir, Runner: host.System{}}, tsig.Node)
@@ -56,34 +68,48 @@ func beClient(spec string) error {
 		bufio.NewReader(os.Stdin).ReadString('\n')
 		close(ended)
 	}()
-	c := &update.Client{Servers: []netip.AddrPort{at(1), at(2)}, Key: key, Timeout: 500 * time.Millisecond}
-	last := time.Now()
-	for n := 0; ; n++ {
-		name := fmt.Sprintf("%s%d", prefix, n)
-		change := update.Change{Add: true, Name: name + ".debvisor.local", Addresses: []netip.Addr{address(n)}, Owner: owner, NoPTR: true}
-		for acknowledged := false; !acknowledged; {
-			select {
-			case <-ended:
-				return nil
-			default:
-			}
-			ctx, stop := context.WithTimeout(context.Background(), time.Second)
-			outcomes, err := c.Apply(ctx, change)
-			stop()
-			if acknowledged = err == nil && outcomes[0].Err() == nil; !acknowledged {
-				time.Sleep(20 * time.Millisecond)
-				if err == nil {
-					err = outcomes[0].Err()
-				}
-				fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), err)
-			}
+	w := &writer{&update.Client{Servers: []netip.AddrPort{at(1), at(2)}, Key: key, Timeout: 500 * time.Millisecond}, owner, prefix, ended, time.Now()}
+	for n := 0; w.acknowledged(true, n); n++ {
+		if n%3 != 2 {
+			continue
 		}
-		fmt.Println(name, time.Since(last).Milliseconds())
-		if !strings.HasPrefix(prefix, "fast") {
-			time.Sleep(time.Until(last.Add(50 * time.Millisecond)))
+		fmt.Println("?"+w.name(n-1), 0)
+		if !w.acknowledged(false, n-1) {
+			break
 		}
-		last = time.Now()
 	}
+	return nil
+}
+
+func (w *writer) name(n int) string { return fmt.Sprintf("%s%d", w.prefix, n) }
+
+// acknowledged makes a change until it is acknowledged; false when the client is to end.
+func (w *writer) acknowledged(add bool, n int) bool {
+	change := update.Change{Add: add, Name: w.name(n) + "." + zone, Addresses: []netip.Addr{address(n)}, Owner: w.owner, NoPTR: !strings.HasPrefix(w.prefix, "ptr")}
+	for {
+		select {
+		case <-w.ended:
+			return false
+		default:
+		}
+		ctx, stop := context.WithTimeout(context.Background(), time.Second)
+		outcomes, err := w.Apply(ctx, change)
+		stop()
+		if err == nil {
+			err = outcomes[0].Err()
+		}
+		if err == nil {
+			break
+		}
+		fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), err)
+		time.Sleep(20 * time.Millisecond)
+	}
+	fmt.Println(map[bool]string{true: "", false: "-"}[add]+w.name(n), time.Since(w.last).Milliseconds())
+	if !strings.HasPrefix(w.prefix, "fast") {
+		time.Sleep(time.Until(w.last.Add(50 * time.Millisecond)))
+	}
+	w.last = time.Now()
+	return true
 }
 
 func address(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}) }
@@ -93,14 +119,16 @@ type client struct {
 	process *host.Process
 	end     func() error
 	mu      sync.Mutex
-	acked   []string
-	gap     int // the longest, in milliseconds, since it was looked at
+	acked   []string        // those that were not to be removed since
+	removed map[string]bool // acknowledged too
+	changes int             // that were acknowledged
+	gap     int             // the longest, in milliseconds, since it was looked at
 	errs    strings.Builder
 }
 
 func (p *pair) client(t *testing.T, prefix string) *client {
 	t.Helper()
-	c := &client{}
+	c := &client{removed: map[string]bool{}}
 	in, out := make(chan struct{}), &lines{each: c.line}
 	env := []string{clientEnv + "=" + p.servers[0].root + " " + prefix}
 	var err error
@@ -146,9 +174,19 @@ func (c *client) line(line string) {
 	defer c.mu.Unlock()
 	var name string
 	var ms int
-	if _, err := fmt.Sscan(line, &name, &ms); err == nil {
+	if _, err := fmt.Sscan(line, &name, &ms); err != nil {
+		return
+	}
+	c.gap = max(c.gap, ms)
+	switch rest := name[1:]; name[0] {
+	case '?':
+		c.acked = slices.DeleteFunc(c.acked, func(n string) bool { return n == rest })
+	case '-':
+		c.removed[rest] = true
+		c.changes++
+	default:
 		c.acked = append(c.acked, name)
-		c.gap = max(c.gap, ms)
+		c.changes++
 	}
 }
 
@@ -169,7 +207,7 @@ func (c *client) complaints() string {
 func (c *client) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.acked)
+	return c.changes
 }
 
 // longest is the longest time without an acknowledgement since it was asked last.

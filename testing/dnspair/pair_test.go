@@ -41,14 +41,19 @@ func (p *pair) everything(t *testing.T, clients ...*client) {
 	for n := range 2 {
 		has := p.servers[n].names(t)
 		for _, c := range clients {
-			lost := 0
+			lost, back := 0, 0
 			for _, name := range c.acked {
 				if !has[name] {
 					lost++
 				}
 			}
-			if lost > 0 {
-				t.Errorf("server %d has not %d of the %d acknowledged names", n+1, lost, len(c.acked))
+			for name := range c.removed {
+				if has[name] {
+					back++
+				}
+			}
+			if lost+back > 0 {
+				t.Errorf("server %d has not %d of the %d acknowledged names, and %d of the %d that were removed", n+1, lost, len(c.acked), back, len(c.removed))
 			}
 		}
 	}
@@ -227,7 +232,7 @@ func TestAChangeOfTypeKeepsFileAndJournal(t *testing.T) {
 	if now := p.serial(t, 1); int32(now-serial) < 0 {
 		t.Errorf("the serial went back from %d to %d", serial, now)
 	}
-	t.Logf("%d acknowledged", all)
+	t.Logf("%d acknowledged and kept", all)
 }
 
 // What a writer accepted that nobody acknowledged is set aside when it returns, and nothing else is.
