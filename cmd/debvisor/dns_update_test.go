@@ -5,17 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"debvisor/internal/dns/update"
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
 )
 
@@ -30,12 +29,7 @@ func newDNSNode(t *testing.T) dnsNode {
 	if _, err := host.Find("named"); err != nil {
 		t.Skip("needs named")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := dnsNode{t.TempDir(), l.Addr().(*net.TCPAddr).AddrPort()}
-	l.Close()
+	n := dnsNode{t.TempDir(), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(hosttest.FreePort(t, "127.0.0.1")))}
 	key := tsig.New(tsig.Node, 1)
 	for name, text := range map[string]string{
 		"named.conf": fmt.Sprintf(`options { directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; pid-file none;
@@ -63,26 +57,8 @@ controls { };
 
 func (n dnsNode) serve(t *testing.T, key tsig.Key) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
-	p, err := host.Start(ctx, host.Cmd{Args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(n.root, "named.conf")}}, host.Streams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Kill(); err != nil {
-			t.Error(err)
-		}
-		stop()
-	})
-	for update.Probe(ctx, n.at, "debvisor.test", key) != nil {
-		select {
-		case <-p.Done():
-			t.Fatal("named ended")
-		case <-ctx.Done():
-			t.Fatal("named does not answer")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	answers := func(ctx context.Context) error { return update.Probe(ctx, n.at, "debvisor.test", key) }
+	hosttest.Daemon(t, answers, "named", "-g", "-n", "1", "-c", filepath.Join(n.root, "named.conf"))
 }
 
 // update runs the verb and returns its exit code and what it said.

@@ -2,6 +2,7 @@ package hostname
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -29,7 +30,7 @@ func startDnsmasq(t *testing.T, m *hosttest.Machine) *dnsmasq {
 	if _, err := host.Find("dnsmasq"); err != nil || os.Geteuid() != 0 {
 		t.Skip("needs dnsmasq, and root: it gives its rights up")
 	}
-	d := &dnsmasq{t: t, port: freePort(t)}
+	d := &dnsmasq{t: t, port: hosttest.FreePort(t, "127.0.0.55")}
 	text, err := os.ReadFile("../../config/overlay/etc/dnsmasq.d/debvisor.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -39,35 +40,18 @@ func startDnsmasq(t *testing.T, m *hosttest.Machine) *dnsmasq {
 	if err := os.Chmod(filepath.Dir(m.Root), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	log := &strings.Builder{}
 	conf := m.Root + "/etc/dnsmasq.d,.dpkg-dist,.dpkg-old,.dpkg-new"
-	d.p, err = host.Start(ctx, host.Cmd{Args: []string{"dnsmasq", "-k", "-C", "/dev/null", "-7", conf, "--user=root", "--pid-file=", "--log-facility=-"}}, host.Streams{Err: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.p.Kill(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(log)
-		}
-	})
+	d.p = hosttest.Daemon(t, d.answers, "dnsmasq", "-k", "-C", "/dev/null", "-7", conf, "--user=root", "--pid-file=", "--log-facility=-")
 	m.Runner.Do(reload, func(host.Cmd) { d.hangup() })
-	d.eventually("it answers", func() bool { return d.ask(hv01) != nil || d.refuses("www.example.org") })
 	return d
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.55:0")
-	if err != nil {
-		t.Fatal(err)
+// answers has an error until it knows a name, or says that it does not.
+func (d *dnsmasq) answers(context.Context) error {
+	if d.ask(hv01) == nil && !d.refuses("www.example.org") {
+		return errors.New("no answer")
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return nil
 }
 
 func (d *dnsmasq) hangup() {

@@ -1,17 +1,18 @@
 package named
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"debvisor/internal/dns"
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
 )
 
@@ -28,12 +29,7 @@ func startNamed(t *testing.T, s dns.Server, keys map[tsig.Role][]tsig.Key) daemo
 			t.Skipf("needs %s (bind9, bind9-dnsutils)", tool)
 		}
 	}
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := daemon{t.TempDir(), socket.LocalAddr().(*net.UDPAddr).Port}
-	socket.Close()
+	d := daemon{t.TempDir(), hosttest.FreePort(t, "127.0.0.1")}
 	names := KeyNames{}
 	var secrets strings.Builder
 	for role, into := range map[tsig.Role]*[]string{tsig.Node: &names.Node, tsig.VM: &names.VM, tsig.Transfer: &names.Transfer} {
@@ -49,20 +45,7 @@ func startNamed(t *testing.T, s dns.Server, keys map[tsig.Role][]tsig.Key) daemo
 	options := fmt.Sprintf("options { directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; pid-file none; "+
 		"session-keyfile %q; recursion no; };\ncontrols { };\n", d.dir, d.port, d.dir+"/session.key")
 	d.write(t, "named.conf", options+secrets.String()+strings.ReplaceAll(Zones(s, names, nil), ZoneDir, d.dir))
-	log, err := os.Create(filepath.Join(d.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	named, err := host.Start(t.Context(), host.Cmd{Args: []string{"named", "-g", "-n", "1", "-c", d.dir + "/named.conf"}}, host.Streams{Err: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := named.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	d.wait(t)
+	hosttest.Daemon(t, d.answers, "named", "-g", "-n", "1", "-c", d.dir+"/named.conf")
 	return d
 }
 
@@ -73,21 +56,15 @@ func (d daemon) write(t *testing.T, name, text string) {
 	}
 }
 
-func (d daemon) wait(t *testing.T) {
-	t.Helper()
-	for range 200 {
-		if d.dig(t, "debvisor.local", "SOA") != "" {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+func (d daemon) answers(ctx context.Context) error {
+	if d.dig(ctx, "debvisor.local", "SOA") == "" {
+		return errors.New("no answer")
 	}
-	log, err := os.ReadFile(filepath.Join(d.dir, "log"))
-	t.Fatalf("named does not answer: %v\n%s", err, log)
+	return nil
 }
 
-func (d daemon) dig(t *testing.T, name, kind string) string {
-	t.Helper()
-	out, err := host.System{}.Run(t.Context(), host.Cmd{Args: []string{"dig", "+short", "+time=1", "+tries=1", "-p", fmt.Sprint(d.port), "@127.0.0.1", name, kind}})
+func (d daemon) dig(ctx context.Context, name, kind string) string {
+	out, err := host.System{}.Run(ctx, host.Cmd{Args: []string{"dig", "+short", "+time=1", "+tries=1", "-p", fmt.Sprint(d.port), "@127.0.0.1", name, kind}})
 	if err != nil {
 		return ""
 	}
@@ -171,7 +148,7 @@ func TestEachKeyWritesItsOwnNames(t *testing.T) {
 			t.Errorf("%s: %s: %q, want %q", c.key, c.update, got, c.want)
 		}
 	}
-	if got := d.dig(t, "web.vm.debvisor.local", "A"); got != "192.0.2.7" {
+	if got := d.dig(t.Context(), "web.vm.debvisor.local", "A"); got != "192.0.2.7" {
 		t.Errorf("web.vm has %q", got)
 	}
 	if got := d.update(t, node, "add long.debvisor.local 2147483647 A 192.0.2.7"); got != "" {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"debvisor/internal/dns/update"
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
 
 	"github.com/miekg/dns"
@@ -166,7 +166,7 @@ func pair(t *testing.T) (dir, port string) {
 			t.Skipf("needs %s: bind9", program)
 		}
 	}
-	dir, port = t.TempDir(), fmt.Sprintf("%d,%d", freePort(t), freePort(t))
+	dir, port = t.TempDir(), fmt.Sprintf("%d,%d", hosttest.FreePort(t, "127.0.0.1"), hosttest.FreePort(t, "127.0.0.1"))
 	keys := map[tsig.Role][]tsig.Key{}
 	for _, role := range tsig.Roles {
 		keys[role] = []tsig.Key{tsig.New(role, tsig.FirstSerial(time.Now()))}
@@ -177,19 +177,9 @@ func pair(t *testing.T) (dir, port string) {
 	return dir, port
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func serve(t *testing.T, root, address, port string, keys map[tsig.Role][]tsig.Key) {
 	t.Helper()
-	control := fmt.Sprint(freePort(t))
+	control := fmt.Sprint(hosttest.FreePort(t, "127.0.0.1"))
 	secret := tsig.New(tsig.Transfer, 1).Secret()
 	rndc := fmt.Sprintf("key rndc-key { algorithm hmac-sha256; secret %q; };\n", secret)
 	files := map[string]string{
@@ -217,43 +207,9 @@ func serve(t *testing.T, root, address, port string, keys map[tsig.Role][]tsig.K
 
 func startNamed(t *testing.T, root string, at netip.AddrPort, k tsig.Key) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
-	said := &said{}
-	p, err := host.Start(ctx, host.Cmd{Args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(root, "named.conf")}}, host.Streams{Err: said})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Kill(); err != nil {
-			t.Error(err)
-		}
-		stop()
-	})
-	slow := time.After(20 * time.Second)
-	for {
-		err := update.Probe(ctx, at, zone, k)
-		if err == nil {
-			return
-		}
-		select {
-		case <-slow:
-			t.Fatalf("named does not answer: %v: %s", err, said)
-		case <-p.Done():
-			t.Fatalf("named ended: %s", said)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	answers := func(ctx context.Context) error { return update.Probe(ctx, at, zone, k) }
+	hosttest.Daemon(t, answers, "named", "-g", "-n", "1", "-c", filepath.Join(root, "named.conf"))
 }
-
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.text.Write(p) }
-
-func (s *said) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.text.String() }
 
 // traffic is clients that update without an end, each with the key that its machine has at that moment.
 type traffic struct {
@@ -302,12 +258,12 @@ func (f *traffic) one(dir, port string, client, n int) error {
 // once runs the steps in a process, which is killed after the time if that is not 0.
 func once(t *testing.T, dir, port string, killAfter time.Duration, env ...string) error {
 	t.Helper()
-	said := &said{}
+	var said bytes.Buffer
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := host.Start(t.Context(), host.Cmd{Args: []string{program}, Env: append(env, placeVariable+"="+dir+"|"+port)}, host.Streams{Err: said})
+	p, err := host.Start(t.Context(), host.Cmd{Args: []string{program}, Env: append(env, placeVariable+"="+dir+"|"+port)}, host.Streams{Err: &said})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +278,7 @@ func once(t *testing.T, dir, port string, killAfter time.Duration, env ...string
 		}
 	}
 	if err := p.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, said)
+		return fmt.Errorf("%w: %s", err, &said)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 	"debvisor/internal/hostname"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -40,36 +41,15 @@ func startEtcd(t *testing.T) *etcd {
 	if _, err := host.Find("etcd"); err != nil {
 		t.Skip("needs etcd-server")
 	}
-	e := &etcd{t: t, h: &host.Host{Root: t.TempDir(), Runner: host.System{}}, endpoint: "https://127.0.0.1:" + freePort(t)}
+	e := &etcd{t: t, h: &host.Host{Root: t.TempDir(), Runner: host.System{}}, endpoint: "https://127.0.0.1:" + fmt.Sprint(hosttest.FreePort(t, "127.0.0.1"))}
 	e.certificates()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	peer := "http://127.0.0.1:" + freePort(t)
-	var err error
-	e.p, err = host.Start(ctx, host.Cmd{Args: []string{"etcd", "--data-dir", filepath.Join(e.h.Root, "data"), "--name", "one",
-		"--listen-client-urls", e.endpoint, "--advertise-client-urls", e.endpoint, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "one=" + peer,
-		"--client-cert-auth", "--trusted-ca-file", e.at("ca.pem"), "--cert-file", e.at("node.pem"), "--key-file", e.at("node-key.pem")}}, host.Streams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.p.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
 	e.settings(map[string]any{"endpoints": []string{e.endpoint}, "ca": "/ca.pem", "certificate": "/node.pem", "key": "/node-key.pem"})
 	e.connect()
+	peer := "http://127.0.0.1:" + fmt.Sprint(hosttest.FreePort(t, "127.0.0.1"))
+	e.p = hosttest.Daemon(t, e.answers, "etcd", "--data-dir", filepath.Join(e.h.Root, "data"), "--name", "one",
+		"--listen-client-urls", e.endpoint, "--advertise-client-urls", e.endpoint, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "one="+peer,
+		"--client-cert-auth", "--trusted-ca-file", e.at("ca.pem"), "--cert-file", e.at("node.pem"), "--key-file", e.at("node-key.pem"))
 	return e
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }
 
 func (e *etcd) at(name string) string { return filepath.Join(e.h.Root, name) }
@@ -127,7 +107,7 @@ func (e *etcd) sign(name string, c, by *x509.Certificate, key, with *ecdsa.Priva
 	e.write(name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// connect makes the client that the test itself puts values with, and waits until the server answers it.
+// connect makes the client that the test itself puts values with.
 func (e *etcd) connect() {
 	e.t.Helper()
 	data, err := os.ReadFile(e.at(hostname.EtcdPath))
@@ -146,15 +126,13 @@ func (e *etcd) connect() {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() { e.client.Close() })
-	ctx, cancel := context.WithTimeout(e.t.Context(), 30*time.Second)
+}
+
+func (e *etcd) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	for {
-		if _, err := e.client.Get(ctx, "x"); err == nil {
-			return
-		} else if ctx.Err() != nil {
-			e.t.Fatal(err)
-		}
-	}
+	_, err := e.client.Get(ctx, "x")
+	return err
 }
 
 func (e *etcd) put(key, value string) {
