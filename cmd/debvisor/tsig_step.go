@@ -101,7 +101,29 @@ func refused(err error) error {
 }
 
 func machineOf(h *host.Host) rotation.Machine {
-	return rotation.Machine{Host: h, Live: named.PlanFiles, Probe: probe, Now: time.Now()}
+	return rotation.Machine{Host: h, Live: named.PlanFiles, Probe: probeUntil(time.Now().Add(patience)), Now: time.Now()}
+}
+
+// patience is for how long a step asks again whoever does not answer as it should: a lost packet, or a pair that changes its
+// roles, is no reason to stop a rotation.
+const patience = 5 * time.Second
+
+// probeUntil is probe, again and again until then, except where the server does not accept the key.
+func probeUntil(end time.Time) func(context.Context, netip.AddrPort, string, tsig.Key, bool) error {
+	return func(ctx context.Context, server netip.AddrPort, zone string, k tsig.Key, writes bool) error {
+		return tryUntil(ctx, end, func() error { return probe(ctx, server, zone, k, writes) })
+	}
+}
+
+func tryUntil(ctx context.Context, end time.Time, try func() error) error {
+	for {
+		err := try()
+		var unknown *update.KeyError
+		if err == nil || errors.As(err, &unknown) || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // soa is the type of the record that a server has for each of its zones.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/internal/dns/update"
 	"debvisor/internal/exit"
 	"debvisor/internal/host"
 	"debvisor/internal/host/hosttest"
@@ -94,6 +95,26 @@ func TestANodeAloneRotatesItsOwnKeysAlone(t *testing.T) {
 		m := hosttest.New(t, c.archive)
 		if why, err := notHere(t.Context(), m.Host); err != nil || (why == "") != (c.want == "") || !strings.Contains(why, c.want) {
 			t.Errorf("%s: %q, %v", c.archive, why, err)
+		}
+	}
+}
+
+// One lost packet does not stop a rotation; a key that is refused does, at once.
+func TestAProofIsTriedAgain(t *testing.T) {
+	unknown := &update.KeyError{}
+	for _, c := range []struct {
+		end   time.Time
+		tries []error
+		want  error
+	}{
+		{time.Now().Add(time.Minute), []error{update.ErrSilent, &update.RcodeError{}, nil}, nil},
+		{time.Now().Add(time.Minute), []error{update.ErrSilent, unknown}, unknown},
+		{time.Now(), []error{update.ErrSilent}, update.ErrSilent},
+	} {
+		asked := 0
+		err := tryUntil(t.Context(), c.end, func() error { asked++; return c.tries[asked-1] })
+		if !errors.Is(err, c.want) || asked != len(c.tries) {
+			t.Errorf("%v: got %v after %d of them", c.tries, err, asked)
 		}
 	}
 }
