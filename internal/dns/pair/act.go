@@ -125,6 +125,9 @@ func (d *Daemon) write(ctx context.Context, z *zone, next pairs.Writer, why stri
 		return fmt.Errorf("%s: write %q: %w", z.name, next, err)
 	}
 	d.say("%s: %s: %s", z.name, next, why)
+	if next.Equal(z.view.solo(next.Epoch)) {
+		d.want([]*zone{z}, func(z *zone) { z.alone = time.Now() })
+	}
 	return d.host.Apply(ctx, []host.Change{audit(fmt.Sprintf("%s %s: %s", z.name, next, why))})
 }
 

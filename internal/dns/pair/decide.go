@@ -27,7 +27,7 @@ func Decide(v View) Action {
 		return v.take(v.Arbiter.Record, "the arbiter lets this server go on")
 	case v.Promote != None && v.promotable():
 		return v.promoted()
-	case mine.Epoch == 0 && v.Mine.Wrong != "" && (v.Sees != Answers || v.Theirs.Record.Epoch == 0):
+	case v.Mine.Wrong != "":
 		return v.mend()
 	case Later(v.Theirs.Record, mine):
 		return Action{Role: named.Secondary, Why: "the peer has a later record"}

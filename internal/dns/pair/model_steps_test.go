@@ -181,6 +181,7 @@ func (w *world) act(i int, r *rules) {
 		forced := a.Write.Epoch-uint32(s.disk.record.epoch) >= forcedEpochs
 		w.void = w.void || forced && w.judged && w.arbiter != in(*a.Write) // the arbiter may let the other one go on
 		s.write(in(*a.Write), uint8(i), r)
+		s.went = s.went || len(a.Write.Members) == 1
 	}
 }
 

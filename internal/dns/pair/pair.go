@@ -66,7 +66,7 @@ type zone struct {
 	took      taken         // what the peer took over from, when it shows it
 	missed    int           // questions in a row that the peer did not answer
 	stale     time.Time     // since when the peer has shown a later record than this server has
-	alone     time.Time     // when this server was seen to write alone
+	alone     time.Time     // when this server was seen to write alone, or began to
 	kept      dns.Writer    // the record that is kept on the disk
 	young     bool          // it came to a running server, and this one has not answered for it yet
 	trouble   string        // what keeps a step from being made

@@ -122,3 +122,25 @@ func TestBirthWaitsForEverybodyWhoCouldKnowBetter(t *testing.T) {
 		}
 	}
 }
+
+// What an operator promotes writes soon, and is promoted once.
+func TestAPromotionEndsInAWriter(t *testing.T) {
+	for _, arbiter := range []bool{true, false} {
+		w := newWorld(arbiter, 9)
+		w.servers[0].up = false
+		for range 3 {
+			w.serverStep(1, poll, nil)
+		}
+		w.servers[1].heard = false // for who hears the arbiter needs no operator
+		w.serverStep(1, promotion, nil)
+		for range 8 {
+			for _, n := range []int{poll, ask, decide} {
+				w.serverStep(1, n, &rules{decide: Decide})
+			}
+		}
+		s := w.servers[1]
+		if s.role != 2 || s.disk.record != (record{2 + forcedEpochs, 1, 2}) {
+			t.Errorf("arbiter %v: it is %s in %+v", arbiter, roles[s.role], s.disk.record)
+		}
+	}
+}

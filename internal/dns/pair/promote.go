@@ -20,10 +20,13 @@ func believable(next, last dns.Writer) error {
 }
 
 // mend is for a zone whose record of who writes cannot be believed. Who has been its writer without a break puts back what
-// it said; otherwise an operator says who goes on.
+// it said; otherwise the peer may have a better one, or an operator says who goes on.
 func (v View) mend() Action {
-	if v.Held && v.Role == named.Primary && v.Last.Writer == v.Self {
+	switch theirs := v.Theirs.Record; {
+	case v.Held && v.Role == named.Primary && v.Last.Writer == v.Self && !(v.Sees == Answers && Later(theirs, v.Last)):
 		return Action{Role: v.Role, Write: &v.Last, Why: v.Mine.Wrong}
+	case v.Sees == Answers && theirs.Epoch > 0:
+		return Action{Role: named.Secondary, Why: v.Mine.Wrong + ": the peer has a better one"}
 	}
 	return v.stay(v.Mine.Wrong + ": it waits for the peer to have a better one, or for debvisor dns promote --force")
 }
