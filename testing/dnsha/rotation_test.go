@@ -107,7 +107,7 @@ func (f *fleet) rotations(t *testing.T, s *signers, old *retired) (tasks []strin
 		serial := f.generation(t)
 		out, err := f.rotate(t, "", true)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("%v\n%s\n%s", err, out, f.state(t))
 		}
 		if now := f.generation(t); now <= serial {
 			t.Fatalf("the generation was %d, and is %d", serial, now)
@@ -158,7 +158,7 @@ func (f *fleet) killed(t *testing.T, s *signers, old *retired, at []string) {
 		old.note(t, f)
 	}
 	if out, err := f.rotate(t, "", false); err != nil {
-		t.Fatalf("killed at %q, then: %v\n%s", at, err, out)
+		t.Fatalf("killed at %q, then: %v\n%s\n%s", at, err, out, f.state(t))
 	}
 	old.note(t, f)
 	now, begun := f.generation(t), old.since(serial)
@@ -167,6 +167,14 @@ func (f *fleet) killed(t *testing.T, s *signers, old *retired, at []string) {
 	if len(begun) > 1 || len(begun) == 1 && now != begun[0] {
 		t.Errorf("the generations %d were begun, and %d came into use", begun, now)
 	}
+}
+
+// state is what an operator would look at.
+func (f *fleet) state(t *testing.T) string {
+	t.Helper()
+	const look = "debvisor dns status; journalctl --no-pager --output=short-precise --lines=30 --unit=debvisor-dns-pair; " +
+		"journalctl --no-pager --output=short-precise --lines=10 --unit=keepalived; uptime"
+	return f.on(t, 1, look) + "\n" + f.on(t, 2, look)
 }
 
 var errKilled = errors.New("killed")
