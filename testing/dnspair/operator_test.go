@@ -106,6 +106,43 @@ func TestAWriterThatStartsDoesNotGoOnAlone(t *testing.T) {
 	}
 }
 
+// Who wrote alone goes on when its named is started again, but not when all of it is: it cannot know that the other one was not
+// promoted meanwhile. It says that it waits.
+func TestWhoWroteAloneDoesNotGoOnByGuess(t *testing.T) {
+	t.Parallel()
+	p := begun(t, false)
+	a, b := p.servers[0], p.servers[1]
+	b.kill(t)
+	until(t, 10*time.Second, func() error { return a.put("alone", "10.2.0.1") })
+	a.killNamed(t)
+	a.startNamed(t)
+	until(t, 10*time.Second, func() error { return a.put("again", "10.2.0.2") })
+	a.kill(t)
+	b.start(t)
+	b.promoted(t)
+	a.cut(t)
+	a.start(t)
+	a.silent(t)
+	if err := a.put("twice", "10.2.0.3"); err == nil {
+		t.Error("who wrote alone before took an update")
+	}
+	if out, err := a.run(a.binary, "dns", "status"); err != nil || !strings.Contains(out, "it waits for the peer, the arbiter or an operator") {
+		t.Errorf("it says %s %v", out, err)
+	}
+	if err := b.put("once", "10.2.0.4"); err != nil {
+		t.Error(err)
+	}
+	a.whole(t)
+	if w := p.together(t); number(w) != 2 {
+		t.Errorf("afterwards %s writes", w.Writer)
+	}
+	for _, s := range []*server{a, b} {
+		if has := s.names(t); !has["once"] || has["twice"] {
+			t.Errorf("server %d has %v", s.n, has)
+		}
+	}
+}
+
 // That the addresses were handed over does not count when there is nobody any more who has them.
 func TestTheAddressesComeBackWhenTheOtherOneDies(t *testing.T) {
 	t.Parallel()

@@ -55,28 +55,7 @@ func TestAZoneThatIsAddedIsBegun(t *testing.T) {
 	t.Parallel()
 	p := begun(t, true)
 	before := p.record(t, 1)
-	const reverse = "1.10.in-addr.arpa"
-	for i, s := range p.servers[:2] {
-		set := settings(i+1, true)
-		set.Zones = append(set.Zones, dns.Zone{Name: reverse})
-		if i == 0 {
-			text := "$TTL 300\n@ SOA ns1.debvisor.local. a.debvisor.local. 1 60 15 1209600 30\n@ NS ns1.debvisor.local.\n"
-			if err := os.WriteFile(s.root+named.ZoneFile(reverse), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.converge(t, set)
-	}
-	until(t, 20*time.Second, func() error {
-		for n := 1; n <= 2; n++ {
-			said := p.dig(t, n, dns.WriterLabel+"."+reverse, "TXT")
-			w, err := dns.ParseWriter(strings.Trim(said, `"`))
-			if err != nil || len(w.Members) != 2 {
-				return fmt.Errorf("server %d says %q", n, said)
-			}
-		}
-		return nil
-	})
+	p.withReverse(t)
 	for _, s := range p.servers[:2] {
 		if lost := strings.Count(s.said(), "named answers: false"); lost > 0 {
 			t.Errorf("server %d gave the addresses away %d times", s.n, lost)
