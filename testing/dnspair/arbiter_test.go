@@ -98,6 +98,42 @@ func TestAnArbiterThatComesBackOldIsToldAgain(t *testing.T) {
 	p.everything(t, c)
 }
 
+// The writer is installed anew and comes up before the other one does. That the arbiter let it write once is no leave to begin
+// the zone anew: it waits for who has it.
+func TestAWriterWithANewDiskWaitsForTheOtherOne(t *testing.T) {
+	t.Parallel()
+	p := begun(t, true)
+	p.held(t)
+	a, b := p.servers[0], p.servers[1]
+	until(t, 10*time.Second, func() error { return a.put("precious", "10.2.0.9") })
+	a.kill(t)
+	b.kill(t)
+	if out, err := a.run("sh", "-c", "rm -r /var/lib/bind/* /var/lib/debvisor/*"); err != nil {
+		t.Fatal(out, err)
+	}
+	if err := os.WriteFile(a.root+"/var/lib/bind/debvisor.local.zone", []byte(zoneText), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a.start(t)
+	until(t, 10*time.Second, func() error {
+		out, err := a.run(a.binary, "dns", "status")
+		if err != nil || !strings.Contains(out, "the peer silent") || !strings.Contains(out, "nobody has written yet") {
+			return fmt.Errorf("%s %w", out, err)
+		}
+		return nil
+	})
+	if w := p.record(t, 1); w.Epoch != 0 {
+		t.Errorf("it began the zone anew: %q", w)
+	}
+	b.start(t)
+	p.together(t)
+	for _, s := range []*server{a, b} {
+		if !s.names(t)["precious"] {
+			t.Errorf("server %d lacks what was called done", s.n)
+		}
+	}
+}
+
 // sign sends an update with a key of the server's own.
 func (s *server) sign(t *testing.T, key, server, in, lines string) {
 	t.Helper()
