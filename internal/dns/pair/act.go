@@ -176,10 +176,13 @@ func takenOf(ctx context.Context, c *update.Client, server netip.AddrPort, zone 
 		return t, err
 	}
 	for _, r := range m.Answer {
-		if txt, ok := r.(*dns.TXT); ok {
-			if t, err = parseTaken(strings.Join(txt.Txt, "")); err != nil {
-				return taken{}, nil // then nothing is taken to be confirmed, and more is set aside than needs be
-			}
+		txt, ok := r.(*dns.TXT)
+		if !ok {
+			continue
+		}
+		said, err := parseTaken(strings.Join(txt.Txt, ""))
+		if err == nil { // otherwise nothing is taken to be confirmed, and more is set aside than needs be
+			t = said
 		}
 	}
 	return t, nil
@@ -201,27 +204,25 @@ func parseTaken(text string) (t taken, err error) {
 	return t, nil
 }
 
-// hangs is how long nothing may come of what the peer has. named waits for 5 s when its question for the serial was lost, as
-// it is when the peer's named is killed at that moment, for an hour in a transfer, and meanwhile it begins no other.
-const hangs = time.Second
+// How long nothing may come of what the peer has. named waits for 5 s when its question for the serial was lost, as it is when
+// the peer's named is killed at that moment, for an hour in a transfer, and meanwhile it begins no other. The first is looked
+// for once; a transfer of a whole zone shows nothing before its end, so each later wait is twice as long as the one before.
+const (
+	hangs     = time.Second
+	transfers = 5 * time.Second
+)
 
 // fetch has named ask the peer for a zone that it should have got by itself, and take it whatever the serial when the peer's
 // record is later and its serial is not.
 func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 	v := z.view
-	later := Later(v.Theirs.Record, v.Mine.Record)
-	ahead := v.Theirs.Serial != v.Mine.Serial && update.Newer(v.Theirs.Serial, v.Mine.Serial)
-	if v.Role != named.Secondary || v.Sees != Answers || !later && !ahead {
-		d.want([]*zone{z}, func(z *zone) { z.behind, z.patience = time.Time{}, hangs })
+	later, ahead := v.outdated(), v.ahead()
+	d.want([]*zone{z}, func(z *zone) { z.lags(time.Now()) })
+	if z.behind.IsZero() || v.Sees != Answers {
 		return nil
 	}
-	if z.behind.IsZero() {
-		d.want([]*zone{z}, func(z *zone) { z.behind = time.Now() })
-	}
 	idle := min(time.Since(z.behind), time.Since(z.advanced))
-	if idle > z.patience && v.Mine.Record.Epoch > 0 { // without a zone there is none to be closed
-		z.patience *= 2 // a large zone takes its time
-		z.advanced = time.Now()
+	if z.hung(time.Now()) {
 		d.say("%s: the transfer from the peer hangs and is begun anew", z.name)
 		return d.become(ctx, map[string]named.Role{z.name: named.Closed}) // and then secondary again, as Decide says
 	}
@@ -235,6 +236,32 @@ func (d *Daemon) fetch(ctx context.Context, z *zone) error {
 	}
 	d.sayOnce(z, "%s: has serial %d and the peer has %d: rndc %s", z.name, v.Mine.Serial, v.Theirs.Serial, how)
 	return d.host.Apply(ctx, []host.Change{host.Exec{Cmd: host.Cmd{Args: []string{"rndc", how, z.name}}}})
+}
+
+// ahead reports whether the peer has changes that this server is to fetch, whoever wrote them.
+func (v View) ahead() bool {
+	newer := v.Theirs.Serial != v.Mine.Serial && update.Newer(v.Theirs.Serial, v.Mine.Serial)
+	return newer && !(v.Mine.Wrong != "" && Later(v.Last, v.Theirs.Record))
+}
+
+// lags keeps since when this server lacks changes. A peer that does not answer for a moment may still be sending them.
+func (z *zone) lags(now time.Time) {
+	switch v := z.view; {
+	case v.Role != named.Secondary || v.Sees == Answers && !v.outdated() && !v.ahead():
+		z.behind, z.patience = time.Time{}, hangs
+	case v.Sees == Answers && z.behind.IsZero():
+		z.behind = now
+	}
+}
+
+// hung reports whether nothing has come for too long, and then begins to wait anew. Without a zone there is none to be closed.
+func (z *zone) hung(now time.Time) bool {
+	idle := min(now.Sub(z.behind), now.Sub(z.advanced))
+	if idle <= z.patience || z.view.Mine.Record.Epoch == 0 {
+		return false
+	}
+	z.patience, z.advanced = max(2*z.patience, transfers), now
+	return true
 }
 
 const auditPath = names.AuditLog

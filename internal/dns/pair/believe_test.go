@@ -1,10 +1,13 @@
 package pair
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"debvisor/internal/dns"
 	"debvisor/internal/dns/named"
+	"debvisor/internal/host/hosttest"
 )
 
 func TestARecordThatIsFarAheadIsNotBelieved(t *testing.T) {
@@ -56,6 +59,15 @@ func TestABrokenRecordIsLeftToThePeerOrAnOperator(t *testing.T) {
 	if a := Decide(v); a.Role != named.Secondary || a.Write != nil {
 		t.Errorf("with a peer that knows better it decides %+v", a)
 	}
+	v = broken(0) // it went on alone, and its named was started since
+	v.Role, v.Last = named.Secondary, record{7, 0, 1}.out()
+	v.Sees, v.Theirs = Answers, Copy{Record: record{6, 0, 3}.out(), Serial: 11}
+	if a := Decide(v); a.Role != v.Role || a.Write != nil || a.Swap != nil || strings.Contains(a.Why, "has a better") {
+		t.Errorf("with a peer that knows less it decides %+v", a)
+	}
+	if v.outdated() || v.ahead() {
+		t.Error("what the peer has from before is fetched")
+	}
 	v = broken(1)
 	v.Promote = Forced
 	a := Decide(v)
@@ -90,9 +102,47 @@ func TestANewDiskBeginsNoZoneThatTheArbiterKnows(t *testing.T) {
 		if a := Decide(v); a.Role != named.Secondary || a.Write != nil || a.Swap != nil {
 			t.Errorf("it decides %+v", a)
 		}
-		v.Mine.Record, v.Last = record{6, 0, 3}.out(), record{7, 0, 1}.out() // from an old backup
+		v.Last = record{7, 0, 1}.out()
+		v = seenWith(v, record{6, 0, 3}) // from an old backup
+		if v.Last.Epoch != 7 {
+			t.Errorf("with an old backup it had %s last", v.Last)
+		}
 		if a := Decide(v); a.Role != named.Secondary || a.Write != nil || a.Swap != nil {
 			t.Errorf("with an old backup it decides %+v", a)
+		}
+	}
+}
+
+// seenWith is what a server makes of a look that shows a record in its own zone.
+func seenWith(v View, r record) View {
+	z := &zone{view: v}
+	z.derive(found{view: v, mine: Copy{Record: r.out(), Serial: 10}}, v.Role, time.Now())
+	return z.view
+}
+
+// What a server had last is neither forgotten nor overwritten for what is older, and gives way to what is later.
+func TestWhatAServerHadLastStaysKnown(t *testing.T) {
+	m := hosttest.New(t, "-- var/lib/debvisor/dns/epoch-debvisor.local --\nepoch=7 writer=192.0.2.1 members=192.0.2.1\n")
+	d := &Daemon{host: m.Host}
+	for _, c := range []struct{ has, want record }{{record{6, 0, 3}, record{7, 0, 1}}, {record{7, 0, 1}, record{7, 0, 1}}, {record{8, 0, 3}, record{8, 0, 3}}} {
+		last := lastOf(m.Host, "debvisor.local")
+		z := &zone{name: "debvisor.local", kept: last}
+		z.view = seenWith(View{Self: addresses[0], Peer: addresses[1], Last: last}, c.has)
+		if err := d.remember(t.Context(), z); err != nil || !z.view.Last.Equal(c.want.out()) || !lastOf(m.Host, z.name).Equal(c.want.out()) {
+			t.Errorf("with %s it had %s last, and keeps %s: %v", c.has.out(), z.view.Last, lastOf(m.Host, z.name), err)
+		}
+	}
+}
+
+// A server whose zone is from an old backup is granted nothing, and the arbiter is not asked in vain.
+func TestAnOldBackupIsNotWhatGoesOn(t *testing.T) {
+	w := newWorld(true, 0)
+	for i := range 2 {
+		v := w.view(i)
+		v.Sees, v.Arbiter.Known, v.Arbiter.Record = Silent, true, v.Mine.Record
+		v.Last = record{3, 0, 1}.out()
+		if a := Decide(v); a.Swap != nil || a.Write != nil || a.Role == named.Primary {
+			t.Errorf("server %d decides %+v", i, a)
 		}
 	}
 }

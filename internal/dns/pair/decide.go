@@ -158,11 +158,12 @@ func (v View) primary(why string) Action {
 
 // mayAsk reports whether the arbiter can begin the next epoch. One that lost what it held must not: it could grant an epoch
 // for the second time.
+// Nor is an epoch granted to a server that had a later one before: who did not may go on.
 // Only the writer may find it behind: the other one cannot tell a record that was not brought there from one that is gone.
 func (v View) mayAsk() bool {
 	r := v.Arbiter.Record
 	behind := v.Mine.Record.Writer == v.Self && v.Role != named.Secondary && r.Epoch < v.Mine.Record.Epoch
-	return v.Arbiter.Known && r.Epoch > 0 && (r.Equal(v.Mine.Record) || behind)
+	return v.Arbiter.Known && r.Epoch > 0 && !Later(v.Last, v.Mine.Record) && (r.Equal(v.Mine.Record) || behind)
 }
 
 func (v View) shrink() Action {

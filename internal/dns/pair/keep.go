@@ -30,7 +30,7 @@ func unconfirmedPath(zone string, epoch uint32) string {
 // remember keeps that this server has a zone, and who wrote to it.
 func (d *Daemon) remember(ctx context.Context, z *zone) error {
 	now := z.view.Mine.Record
-	if now.Epoch == 0 || now.Equal(z.kept) {
+	if now.Epoch == 0 || now.Equal(z.kept) || Later(z.kept, now) {
 		return nil
 	}
 	err := keep(ctx, d.host, pairs.SeenPath(z.name), now.String()+"\n")

@@ -37,17 +37,34 @@ func (d *Daemon) look(ctx context.Context) error {
 	return nil
 }
 
-// lookAt asks for a zone. This server is asked last, so that what it shows is not older than what is known of the others.
+// found is what the questions of one look came to.
+type found struct {
+	view        View // with what the peer and the arbiter say
+	mine        Copy
+	err         error // of asking this server
+	took        taken
+	missed      int
+	blind, deaf string
+}
+
+// lookAt asks for a zone and takes what it finds.
 func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role named.Role) {
-	v := z.view
+	f := d.ask(ctx, z, keys)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	z.derive(f, role, time.Now())
+}
+
+// ask asks for a zone. This server is asked last, so that what it shows is not older than what is known of the others.
+func (d *Daemon) ask(ctx context.Context, z *zone, keys []tsig.Key) found {
+	f := found{view: z.view, missed: z.missed, blind: z.blind}
+	v := &f.view
 	var all sync.WaitGroup
-	var took taken
-	missed, blind, deaf := z.missed, z.blind, ""
 	if v.Peer.IsValid() && !(d.moved && v.Sees == Silent) { // going on alone is several steps, and each would wait for it
 		all.Go(func() {
 			var err error
-			took, err = v.seePeer(ctx, z, keys)
-			missed, blind = seen(missed, err)
+			f.took, err = v.seePeer(ctx, z, keys)
+			f.missed, f.blind = seen(f.missed, err)
 		})
 	}
 	if v.Arbiter.Used {
@@ -55,54 +72,62 @@ func (d *Daemon) lookAt(ctx context.Context, z *zone, keys []tsig.Key, role name
 			var err error
 			v.Arbiter.Record, err = d.judgement(ctx, z, keys)
 			v.Arbiter.Known, v.Arbiter.Wrong = err == nil, ""
-			if _, deaf = seen(0, err); errors.Is(err, pairs.ErrWriter) {
-				v.Arbiter.Wrong = deaf
+			if _, f.deaf = seen(0, err); errors.Is(err, pairs.ErrWriter) {
+				v.Arbiter.Wrong = f.deaf
 			}
 		})
 	}
 	all.Wait()
-	mine, err := copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name, v.Last)
-	if errors.Is(err, pairs.ErrWriter) {
-		mine.Wrong, err = err.Error(), nil
+	f.mine, f.err = copyOf(ctx, &update.Client{Timeout: peerWait}, at(v.Self), z.name, v.Last)
+	if errors.Is(f.err, pairs.ErrWriter) {
+		f.mine.Wrong, f.err = f.err.Error(), nil
 	}
-	var refused *update.RcodeError
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	return f
+}
+
+// derive takes what was found, and what follows from it and from what was seen before.
+func (z *zone) derive(f found, role named.Role, now time.Time) {
+	v := f.view
 	v.Leave, v.Promote = z.leave, z.promote
-	z.missed, z.blind, z.deaf = missed, blind, deaf
+	z.missed, z.blind, z.deaf = f.missed, f.blind, f.deaf
 	z.forwards = role == named.Secondary
-	if v.Mine, v.Role = mine, role; v.Role == "" {
+	if v.Mine, v.Role = f.mine, role; v.Role == "" {
 		v.Role = named.Secondary
 	}
 	if !v.Peer.IsValid() {
 		v.Role = named.Primary
 	}
 	if v.Role != z.view.Role {
-		z.since = time.Now()
+		z.since = now
 	}
 	same := v.Mine.Record.Epoch > 0 && v.Theirs.Record.Equal(v.Mine.Record)
 	v.Held = v.Role == named.Primary && (v.Held || v.Sees == Answers && same)
 	if v.Mine.Serial != z.view.Mine.Serial {
-		z.advanced = time.Now()
+		z.advanced = now
 	}
-	if v.Mine.Record.Epoch > 0 {
+	if v.Mine.Record.Epoch > 0 && !Later(v.Last, v.Mine.Record) { // an old backup does not undo what was known
 		v.Last = v.Mine.Record
 	}
-	alone := v.solo(v.Mine.Record.Epoch)
-	if v.Role == named.Primary && v.Mine.Record.Equal(alone) {
-		z.alone = time.Now()
+	if alone := v.solo(v.Mine.Record.Epoch); v.Role == named.Primary && v.Mine.Record.Equal(alone) {
+		z.alone = now
 	}
-	v.Went = time.Since(z.alone) < startsWithin
+	v.Went = now.Sub(z.alone) < startsWithin
 	if v.Sees == Answers {
-		z.seen, z.took = time.Now(), took
+		z.seen, z.took = now, f.took
 	}
-	switch later := v.Sees == Answers && Later(v.Theirs.Record, v.Mine.Record); {
+	switch later := v.Sees == Answers && v.outdated(); {
 	case !later:
 		z.stale = time.Time{}
 	case z.stale.IsZero():
-		z.stale = time.Now()
+		z.stale = now
 	}
-	z.view, z.loaded = v, err == nil || errors.As(err, &refused) // a named without the zone is one that answers
+	var refused *update.RcodeError
+	z.view, z.loaded = v, f.err == nil || errors.As(f.err, &refused) // a named without the zone is one that answers
+}
+
+// outdated reports whether the peer has a later record. Behind one that cannot be believed may be one that is later still.
+func (v View) outdated() bool {
+	return Later(v.Theirs.Record, v.Mine.Record) && !(v.Mine.Wrong != "" && Later(v.Last, v.Theirs.Record))
 }
 
 // seePeer asks the peer for a zone. The fields of z that it needs are those that only lookAt changes.

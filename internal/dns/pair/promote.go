@@ -25,7 +25,7 @@ func (v View) mend() Action {
 	switch theirs := v.Theirs.Record; {
 	case v.Held && v.Role == named.Primary && v.Last.Writer == v.Self && !(v.Sees == Answers && Later(theirs, v.Last)):
 		return Action{Role: v.Role, Write: &v.Last, Why: v.Mine.Wrong}
-	case v.Sees == Answers && theirs.Epoch > 0:
+	case v.Sees == Answers && theirs.Epoch > 0 && !Later(v.Last, theirs):
 		return Action{Role: named.Secondary, Why: v.Mine.Wrong + ": the peer has a better one"}
 	}
 	return v.stay(v.Mine.Wrong + ": it waits for the peer to have a better one, or for debvisor dns promote --force")
