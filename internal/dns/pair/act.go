@@ -114,7 +114,7 @@ func (d *Daemon) write(ctx context.Context, z *zone, next pairs.Writer, why stri
 		old = update.Exactly(text(name, w.String()))[0]
 	}
 	changes := []dns.RR{update.DeleteAll(name, dns.TypeTXT), text(name, next.String())}
-	if over := w.Writer != next.Writer || next.Epoch-w.Epoch >= forcedEpochs; w.Epoch > 0 && over && next.Writer == d.settings.Self {
+	if z.view.leaps(next) {
 		more, err := d.leap(ctx, c, z, next, w.Epoch)
 		if err != nil {
 			return err
@@ -140,14 +140,32 @@ func (d *Daemon) leap(ctx context.Context, c *update.Client, z *zone, next pairs
 	for _, r := range m.Answer {
 		if soa, ok := r.(*dns.SOA); ok {
 			from := taken{Epoch: next.Epoch, After: epoch, Serial: soa.Serial}
-			soa.Serial += jump
-			if next.Epoch-epoch >= forcedEpochs {
-				soa.Serial += jump // the other may have taken over from the same serial
-			}
+			soa.Serial = z.view.beyond(soa.Serial, next.Epoch-epoch >= forcedEpochs)
 			return []dns.RR{soa, update.DeleteAll(takenName(z.name), dns.TypeTXT), text(takenName(z.name), from.String())}, nil
 		}
 	}
 	return nil, fmt.Errorf("%s has no SOA", z.name)
+}
+
+// leaps reports whether a record comes with a leap of the serial: this server takes over, is promoted by force, though from
+// nothing, or cannot know what was written meanwhile. The first epoch does not, nor does a writer that only goes on.
+func (v View) leaps(next pairs.Writer) bool {
+	w := v.Mine.Record
+	if next.Writer != v.Self || next.Epoch == 1 {
+		return false
+	}
+	return v.Mine.Wrong != "" || next.Epoch-w.Epoch >= forcedEpochs || w.Epoch > 0 && w.Writer != next.Writer
+}
+
+// beyond is the serial after a leap from one. The peer's is left behind too, where it is known and ahead.
+func (v View) beyond(serial uint32, forced bool) uint32 {
+	if v.Theirs.Serial != 0 && update.Newer(v.Theirs.Serial, serial) {
+		serial = v.Theirs.Serial
+	}
+	if forced {
+		serial += jump // the other may have taken over from the same serial
+	}
+	return serial + jump
 }
 
 // session is a client with the key of this machine's named.

@@ -96,7 +96,7 @@ func keepFile(ctx context.Context, h *host.Host, s pairs.Server, zone string) er
 	if err != nil {
 		return err
 	}
-	own, err := parseZone(zone, string(text))
+	own, err := parseOwn(zone, string(text), lastOf(h, zone))
 	if err != nil || own.record.Writer != s.Self && !own.wrong {
 		return err
 	}
@@ -168,6 +168,15 @@ func parseZone(zone, text string) (c contents, err error) {
 	return c, p.Err()
 }
 
+// parseOwn reads a zone of this server's own. One whose record cannot come after the last one is of no epoch that is known.
+func parseOwn(zone, text string, last pairs.Writer) (contents, error) {
+	own, err := parseZone(zone, text)
+	if own.wrong || believable(own.record, last) != nil {
+		own.record, own.wrong = pairs.Writer{}, true
+	}
+	return own, err
+}
+
 // keepOwn keeps a zone of which this server was the writer, before it fetches the peer's.
 func (d *Daemon) keepOwn(ctx context.Context, z *zone, next named.Role) error {
 	v := z.view
@@ -209,17 +218,24 @@ func (d *Daemon) settle(ctx context.Context, z *zone) error {
 	if err != nil {
 		return err
 	}
-	own, err := parseZone(z.name, string(data))
-	if err != nil {
+	own, err := parseOwn(z.name, string(data), v.Last)
+	if err != nil || own.wrong && v.Theirs.Record.Epoch == 0 { // then there is nothing yet to compare it with
 		return err
 	}
-	confirmed := !Later(v.Theirs.Record, own.record) || z.took.After == own.record.Epoch && update.Newer(z.took.Serial, own.serial)
-	if !confirmed {
+	if !confirmed(own, v.Theirs.Record, z.took) {
 		if err := d.keepLacking(ctx, z, own); err != nil {
 			return err
 		}
 	}
 	return d.host.Apply(ctx, []host.Change{host.Remove{Path: ownPath(z.name)}})
+}
+
+// confirmed reports whether the peer has all that a server had, or nothing that replaces it.
+func confirmed(own contents, theirs pairs.Writer, took taken) bool {
+	if own.wrong {
+		return false
+	}
+	return !Later(theirs, own.record) || took.After == own.record.Epoch && update.Newer(took.Serial, own.serial)
 }
 
 func (d *Daemon) keepLacking(ctx context.Context, z *zone, own contents) error {
@@ -259,6 +275,9 @@ func (d *Daemon) keepLacking(ctx context.Context, z *zone, own contents) error {
 
 // worth says whether records that one server alone has can have been acknowledged.
 func worth(own, theirs pairs.Writer) string {
+	if own.Epoch == 0 {
+		return "Its record of who writes could not be believed: some may have been called done by debvisor dns update."
+	}
 	if theirs.Epoch-own.Epoch >= forcedEpochs {
 		return "The other was promoted by force: some may have been called done by debvisor dns update."
 	}

@@ -1,8 +1,10 @@
 package pair
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"debvisor/internal/dns"
 	"debvisor/internal/host/hosttest"
@@ -54,6 +56,48 @@ func TestAKeptZoneIsItsRecordsWithoutWhatServersWrite(t *testing.T) {
 	c, err := parseZone("debvisor.local", zoneText)
 	if err != nil || c.serial != 77 || c.record.Epoch != 7 || len(c.order) != 2 {
 		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+// What was kept with a record that nobody can believe is neither taken to be confirmed nor called worthless.
+func TestAZoneWithABrokenRecordIsKeptAndMayHaveBeenDone(t *testing.T) {
+	last, theirs := record{7, 0, 3}.out(), record{8, 1, 2}.out()
+	for text, wrong := range map[string]bool{"epoch=7 ": false, "epoch=9000000 ": true, "nonsense ": true} {
+		own, err := parseOwn("debvisor.local", strings.Replace(zoneText, "epoch=7 ", text, 1), last)
+		if err != nil || own.wrong != wrong || own.wrong && own.record.Epoch != 0 {
+			t.Errorf("%q: %+v, %v", text, own, err)
+		}
+		if confirmed(own, theirs, taken{}) || confirmed(own, theirs, taken{Epoch: 8, After: 7, Serial: 77}) == wrong {
+			t.Errorf("%q: what is confirmed is wrong", text)
+		}
+		if may := strings.Contains(worth(own.record, theirs), "may have been"); may != wrong {
+			t.Errorf("%q: %s", text, worth(own.record, theirs))
+		}
+	}
+}
+
+// A transfer that is slow is begun anew once soon, and then more and more seldom, whether or not one answer is lost.
+func TestASlowTransferIsGivenTheTimeThatItNeeds(t *testing.T) {
+	start := time.Now()
+	z := &zone{patience: hangs, advanced: start.Add(-time.Hour), view: View{Role: "secondary", Sees: Answers}}
+	z.view.Mine, z.view.Theirs = Copy{Record: record{7, 1, 3}.out(), Serial: 5}, Copy{Record: record{7, 1, 3}.out(), Serial: 9}
+	var at []time.Duration
+	for passed := time.Duration(0); passed < 45*time.Second; passed += pollEvery {
+		z.view.Sees = Answers
+		if passed%(3*time.Second) == 0 && passed > 0 {
+			z.view.Sees = Quiet
+		}
+		if z.lags(start.Add(passed)); z.hung(start.Add(passed)) {
+			at = append(at, passed)
+		}
+	}
+	want := []time.Duration{hangs + pollEvery, hangs + transfers + 2*pollEvery, hangs + 3*transfers + 3*pollEvery, hangs + 7*transfers + 4*pollEvery}
+	if !slices.Equal(at, want) {
+		t.Errorf("begun anew after %v, want %v", at, want)
+	}
+	z.view.Sees, z.view.Mine.Serial = Answers, 9
+	if z.lags(start); !z.behind.IsZero() || z.patience != hangs {
+		t.Errorf("who has everything lacks something since %v, for %s", z.behind, z.patience)
 	}
 }
 
@@ -120,6 +164,33 @@ func TestBirthWaitsForEverybodyWhoCouldKnowBetter(t *testing.T) {
 		if change(&v); Decide(v).Write != nil {
 			t.Errorf("%s, and the zone begins", name)
 		}
+	}
+}
+
+// Who is promoted leaves serials out, also where its zone was empty or its record broken; a zone that begins does not.
+func TestSerialsAreLeftOutWheneverAnotherLineageMayExist(t *testing.T) {
+	both := record{7, 0, 3}.out()
+	for _, c := range []struct {
+		name string
+		view View
+		next record
+		want bool
+	}{
+		{"birth", View{}, record{1, 0, 1}, false},
+		{"it goes on alone", View{Mine: Copy{Record: both}}, record{8, 0, 1}, false},
+		{"it hands over", View{Mine: Copy{Record: both}}, record{8, 1, 3}, false},
+		{"it takes over", View{Mine: Copy{Record: record{7, 1, 3}.out()}}, record{8, 0, 1}, true},
+		{"by force", View{Mine: Copy{Record: both}}, record{1007, 0, 1}, true},
+		{"by force from nothing", View{}, record{1000, 0, 1}, true},
+		{"what was there is put back", View{Mine: Copy{Wrong: "nonsense"}, Last: both}, record{7, 0, 3}, true},
+	} {
+		if c.view.Self = addresses[0]; c.view.leaps(c.next.out()) != c.want {
+			t.Errorf("%s: leaves serials out: %v", c.name, !c.want)
+		}
+	}
+	v := View{Theirs: Copy{Serial: 500}}
+	if near, far := v.beyond(1, false), v.beyond(600, true); near != 500+jump || far != 600+2*jump {
+		t.Errorf("the serials are %d and %d", near, far)
 	}
 }
 
