@@ -43,9 +43,11 @@ type Daemon struct {
 	zones     []*zone
 	away      bool // the virtual addresses are to be on the peer, while that one answers
 	health    health
-	unheard   string    // why named is not heard at a virtual address
-	elsewhere time.Time // until when the virtual addresses are to be on the peer, since they are of no use here
-	decided   time.Time // when the zones were looked at last
+	unheard   string              // why named is not heard at a virtual address
+	elsewhere time.Time           // until when the virtual addresses are to be on the peer, since they are of no use here
+	given     map[netip.Addr]bool // virtual addresses that were given up and have not answered here since
+	said      string              // what was logged last of no zone
+	decided   time.Time           // when the zones were looked at last
 }
 
 // zone is what is known and wanted of a zone; the daemon's lock is held to look at it.
@@ -113,11 +115,12 @@ func (d *Daemon) say(format string, args ...any) {
 // sayOnce logs something of a zone, or of none, unless it was the last thing that was logged.
 func (d *Daemon) sayOnce(z *zone, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if z == nil {
-		z = d.zones[0]
+	last := &d.said
+	if z != nil {
+		last = &z.said
 	}
-	if z.said != text {
-		z.said = text
+	if *last != text {
+		*last = text
 		d.say("%s", text)
 	}
 }

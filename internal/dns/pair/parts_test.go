@@ -149,6 +149,27 @@ func TestAPromotionIsRefusedWhereThePeerMayHaveMore(t *testing.T) {
 	}
 }
 
+func TestARefusalSaysWhatTheArbiterKnows(t *testing.T) {
+	w := newWorld(true, 0)
+	v := w.view(1)
+	v.Sees, v.Arbiter.Known = Silent, true
+	if why := v.Refusal(); !strings.Contains(why, "does not know of this epoch") {
+		t.Errorf("of an empty arbiter it says %q", why)
+	}
+}
+
+func TestWhatIsOfNoZoneIsLoggedOnce(t *testing.T) {
+	var log strings.Builder
+	d, z := &Daemon{log: &log}, &zone{}
+	for range 3 {
+		d.sayOnce(nil, "a lock")
+		d.sayOnce(z, "a zone")
+	}
+	if log.String() != "a lock\na zone\n" {
+		t.Errorf("logged %q", log.String())
+	}
+}
+
 func TestBirthWaitsForEverybodyWhoCouldKnowBetter(t *testing.T) {
 	well := View{Self: addresses[0], Peer: addresses[1], First: true, Alive: true, Role: "closed", Arbiter: Arbiter{Used: true, Known: true}}
 	if a := Decide(well); a.Write == nil || a.Write.Epoch != 1 {

@@ -100,6 +100,11 @@ func (d *Daemon) askVirtual(ctx context.Context, v virtual) {
 		if ctx.Err() != nil {
 			return
 		}
+		if err == nil {
+			d.mu.Lock()
+			delete(d.given, a)
+			d.mu.Unlock()
+		}
 		d.remedy(ctx, state.count(err == nil), a, err)
 		if state.tried {
 			wrong = err
@@ -123,9 +128,19 @@ func (d *Daemon) remedy(ctx context.Context, r remedy, a netip.Addr, why error) 
 			d.say("%v", err)
 		}
 	case giveUp:
+		d.mu.Lock()
+		again := d.given[a]
+		d.mu.Unlock()
+		if again { // the peer had it, and it is back: giving it up once more helps nobody
+			return
+		}
 		d.say("named does not answer at the virtual address %s, which the peer is to have if it answers: %v", a, why)
 		d.mu.Lock()
 		d.elsewhere = time.Now().Add(virtualPause)
+		if d.given == nil {
+			d.given = map[netip.Addr]bool{}
+		}
+		d.given[a] = true
 		d.mu.Unlock()
 	}
 }

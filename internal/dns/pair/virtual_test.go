@@ -2,10 +2,12 @@ package pair
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
 	"debvisor/internal/dns/named"
+	"debvisor/internal/dns/update"
 )
 
 func TestNamedIsToldToLookBeforeTheAddressIsGivenUp(t *testing.T) {
@@ -49,5 +51,23 @@ func TestAnAddressIsGivenUpOnlyForAPeerThatAnswers(t *testing.T) {
 	}
 	if z.view.Sees = Silent; d.verdict(now) != trackGood {
 		t.Error("it goes to nobody")
+	}
+}
+
+// Where both servers make the same mistake each gives the address up once, and then both may have it.
+func TestAnAddressIsGivenUpOnce(t *testing.T) {
+	vip := netip.MustParseAddr("192.0.2.53")
+	for range 2 {
+		var log strings.Builder
+		d := &Daemon{log: &log, zones: []*zone{{view: View{Sees: Answers, Role: named.Secondary}}}, health: health{good: true}}
+		d.remedy(t.Context(), giveUp, vip, update.ErrSilent)
+		if d.verdict(time.Now()) != trackFault {
+			t.Error("it stays the first time")
+		}
+		d.elsewhere = time.Time{}
+		d.remedy(t.Context(), giveUp, vip, update.ErrSilent)
+		if d.verdict(time.Now()) != trackGood || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("it is given up again: %s", log.String())
+		}
 	}
 }
