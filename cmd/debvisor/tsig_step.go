@@ -122,7 +122,11 @@ func tryUntil(ctx context.Context, end time.Time, try func() error) error {
 		if err == nil || errors.As(err, &unknown) || ctx.Err() != nil || time.Now().After(end) {
 			return err
 		}
-		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 
