@@ -37,7 +37,17 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(tests(m))
+}
+
+func tests(m *testing.M) int {
+	var err error
+	if programs, err = os.MkdirTemp("", "dnspair-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programs)
+	return m.Run()
 }
 
 // writer is a client that writes. It makes 20 changes a second, or as many as it can when its prefix begins with "fast"; names

@@ -57,8 +57,7 @@ func newPair(t *testing.T, arbiter bool) *pair {
 		}
 	}
 	id := strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano()%1e6, 36)
-	p := &pair{outside: "dpo" + id, binary: filepath.Join(t.TempDir(), "debvisor")}
-	run(t, "go", "build", "-o", p.binary, "../../cmd/debvisor")
+	p := &pair{outside: "dpo" + id, binary: program(t)}
 	namespace(t, p.outside)
 	run(t, "ip", "-n", p.outside, "link", "add", "br0", "type", "bridge")
 	run(t, "ip", "-n", p.outside, "addr", "add", "10.94.0.1/24", "dev", "br0")
@@ -79,6 +78,25 @@ func newPair(t *testing.T, arbiter bool) *pair {
 		})
 	}
 	return p
+}
+
+// programs is where the program is built. It ends with the tests.
+var programs string
+
+// built is the program under test, which is built once.
+var built = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(programs, "debvisor")
+	_, err := host.System{}.Run(context.Background(), host.Cmd{Args: []string{"go", "build", "-o", path, "../../cmd/debvisor"}})
+	return path, err
+})
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func settings(n int, arbiter bool) dns.Server {
@@ -308,9 +326,12 @@ func (s *server) names(t *testing.T) map[string]bool {
 	return found
 }
 
+// patient is for questions of which no answer says something: one that is lost is asked again.
+const patient = "+tries=3"
+
 func (p *pair) record(t *testing.T, n int) (w dns.Writer) {
 	t.Helper()
-	w, err := dns.ParseWriter(strings.Trim(p.dig(t, n, dns.WriterLabel+"."+zone, "TXT"), `"`))
+	w, err := dns.ParseWriter(strings.Trim(p.dig(t, n, patient, dns.WriterLabel+"."+zone, "TXT"), `"`))
 	if err != nil {
 		return dns.Writer{}
 	}
@@ -319,7 +340,7 @@ func (p *pair) record(t *testing.T, n int) (w dns.Writer) {
 
 func (p *pair) serial(t *testing.T, n int) uint32 {
 	t.Helper()
-	f := strings.Fields(p.dig(t, n, zone, "SOA"))
+	f := strings.Fields(p.dig(t, n, patient, zone, "SOA"))
 	if len(f) < 3 {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"debvisor/internal/dns/rotation"
 	"debvisor/internal/tsig"
@@ -30,7 +31,7 @@ func (f *fleet) rotateOnAPair(t *testing.T) {
 	f.on(t, 1, `sed -i 's/"since":"[^"]*"/"since":"2026-01-01T00:00:00Z"/' /var/lib/debvisor/tsig/active.json`)
 	said := f.fire(t, 1, 2)
 	second := f.changedKeys(t, first)
-	if want := nextGeneration(t, first); !strings.HasPrefix(second, want) {
+	if !isNext(t, first, second) {
 		t.Errorf("from %s two at once made %s", first, second)
 	}
 	ran := 0
@@ -113,11 +114,18 @@ func (f *fleet) changedKeys(t *testing.T, before string) string {
 	return f.oneGeneration(t)
 }
 
-func nextGeneration(t *testing.T, key string) string {
+// isNext is whether a generation is the one after another: the next of that day, or the first of the day after it.
+func isNext(t *testing.T, before, after string) bool {
 	t.Helper()
-	var serial int
-	if _, err := fmt.Sscanf(key, "debvisor-node-%d", &serial); err != nil {
+	var serials [2]int
+	for i, key := range []string{before, after} {
+		if _, err := fmt.Sscanf(key, "debvisor-node-%d ", &serials[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day, err := time.Parse("20060102", fmt.Sprint(serials[0]/100))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("debvisor-node-%d ", serial+1)
+	return serials[1] == serials[0]+1 || fmt.Sprint(serials[1]) == day.AddDate(0, 0, 1).Format("20060102")+"01"
 }
