@@ -13,7 +13,7 @@ const state = `find /etc -xdev -printf '%p %y %m %u:%g %T@ %l\n' | sort
 	nft -s list ruleset
 	systemctl list-unit-files --no-legend --plain --no-pager | grep -v ' transient ' | sort
 	systemctl list-units --all --no-legend --plain --no-pager --type=service,socket,target,path,mount |
-		grep -Ev '^(session-|user@|user-runtime-dir@|run-user-|ssh@|sshd@|debvisor-firstboot|systemd-(fsck|tmpfiles-clean|hostnamed|timedated|localed)|apt-|dpkg-|e2scrub|fstrim|logrotate|man-db|phpsession|unattended|polkit|virt(log|lock)d)' |
+		grep -Ev '^(session-|user@|user-runtime-dir@|run-user-|ssh@|sshd@|debvisor-firstboot|(hostname-register|tsig-rotate|debvisor-(blocklist|guests|quarantine))[.]service|systemd-(fsck|tmpfiles-clean|hostnamed|timedated|localed)|apt-|dpkg-|e2scrub|fstrim|logrotate|man-db|phpsession|unattended|polkit|virt(log|lock)d)' |
 		awk '{print $1, $3}' | sort`
 
 // secondBootChangesNothing: neither a reboot nor running firstboot again.
