@@ -68,11 +68,11 @@ func (v View) Refusal() string {
 		return "this server does not have everything: the peer went on alone"
 	case !v.Arbiter.Used:
 		return "there is no arbiter, so the peer may be alive and write alone"
-	case v.Arbiter.Used && !v.Arbiter.Known:
+	case !v.Arbiter.Known:
 		return "the arbiter does not answer, so the peer may be alive and be let go on"
-	case v.Arbiter.Used && v.Arbiter.Record.Epoch < v.Mine.Record.Epoch:
+	case v.Arbiter.Record.Epoch < v.Mine.Record.Epoch:
 		return "the arbiter does not know of this epoch, so it cannot tell whether the peer went on"
-	case v.Arbiter.Used && !v.mayAsk():
+	case !v.mayAsk():
 		return "the arbiter let the peer go on alone, so this server lacks changes"
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"debvisor/internal/host/hosttest"
 	"github.com/miekg/dns"
 )
 
@@ -33,7 +34,7 @@ type fake struct {
 // fakes are name servers at 127.0.0.1, 127.0.0.2 and so on, all at one port.
 func fakes(t *testing.T, n int) []*fake {
 	t.Helper()
-	port := freePort(t)
+	port := uint16(hosttest.FreePort(t, "127.0.0.1"))
 	s, err := newSigner(nodeKey)
 	if err != nil {
 		t.Fatal(err)

@@ -1,19 +1,17 @@
 package update
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 	"debvisor/internal/tsig"
 
 	"github.com/miekg/dns"
@@ -55,7 +53,7 @@ func server(t *testing.T) netip.AddrPort {
 		t.Skip("needs named")
 	}
 	dir := t.TempDir()
-	port := freePort(t)
+	port := uint16(hosttest.FreePort(t, "127.0.0.1"))
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "options { directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; pid-file none;\n"+
 		"\tsession-keyfile \"session.key\"; recursion no; notify no; dnssec-validation no; allow-transfer { key %s; }; };\ncontrols { };\n",
@@ -92,58 +90,13 @@ func place(t *testing.T, dir, name, text string) {
 	}
 }
 
-func freePort(t *testing.T) uint16 {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port()
-}
-
-// log is what named says, for who wants to know why a test failed.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
 func start(t *testing.T, dir string, port uint16) netip.AddrPort {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
-	said := &log{}
-	p, err := host.Start(ctx, host.Cmd{Args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf")}}, host.Streams{Err: said})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Kill(); err != nil {
-			t.Error(err)
-		}
-		stop()
-		if t.Failed() {
-			t.Log(said.text.String())
-		}
-	})
 	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
 	c := &Client{Key: nodeKey, Timeout: 200 * time.Millisecond}
-	for {
-		if _, err := c.Query(ctx, at, "debvisor.test", dns.TypeSOA); err == nil {
-			return at
-		}
-		select {
-		case <-p.Done():
-			t.Fatalf("named ended: %s", said.text.String())
-		case <-ctx.Done():
-			t.Fatal("named does not answer")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	hosttest.Daemon(t, func(ctx context.Context) error {
+		_, err := c.Query(ctx, at, "debvisor.test", dns.TypeSOA)
+		return err
+	}, "named", "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
+	return at
 }

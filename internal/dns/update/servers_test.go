@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"debvisor/internal/host"
+	"debvisor/internal/host/hosttest"
 
 	"github.com/miekg/dns"
 )
@@ -139,7 +140,7 @@ func TestAForeignNameDoesNotSpoilTheRestOfABatch(t *testing.T) {
 
 func TestAServerThatIsDownIsPassedOver(t *testing.T) {
 	at := server(t)
-	down := netip.AddrPortFrom(at.Addr(), freePort(t))
+	down := netip.AddrPortFrom(at.Addr(), uint16(hosttest.FreePort(t, "127.0.0.1")))
 	want(t, results(t, client(down, at), add("web.debvisor.test", me, "192.0.2.20")), "done: done, done")
 	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer stop()
